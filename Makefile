@@ -1,0 +1,51 @@
+# Everything a newcomer needs is `make run` and `make test`; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test prove check bench lock clean
+
+help: ## show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## build .venv with everything in it (uv included)
+
+$(READY): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("tiltwatch needs Python 3.11 or newer; say PYTHON=python3.12 make …") if sys.version_info < (3, 11) else 0'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+run: setup ## start everything embedded, with simulated players; Ctrl-C stops it
+	@$(BIN)/tiltwatch run --demo
+
+test: setup ## the whole suite but the storms, under ten minutes on two cores
+	$(BIN)/pytest -n $(WORKERS) -m 'not storm'
+
+prove: setup ## the storms: kills, bursts, floods
+	$(BIN)/pytest -m storm
+
+check: setup ## format, lint, types, layers, rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/tiltwatch rules check
+	$(BIN)/tiltwatch rules test
+
+bench: setup ## measure speed and size, peers beside it
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements/bench.txt
+	$(BIN)/tiltwatch bench
+
+lock: ## renew the requirements files from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements/base.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev pyproject.toml -c requirements/base.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra bench pyproject.toml -c requirements/base.txt -o requirements/bench.txt
+
+clean: ## remove what was built
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

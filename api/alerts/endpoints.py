@@ -1,0 +1,64 @@
+"""`/v1/alerts`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.alerts.schemas import AlertQuery
+from api.alerts.service import AlertsService
+from api.problems import INVALID_PARAMETER, STORE_UNAVAILABLE, documented
+from detector.engine.alerts import Alert, Note
+
+router = APIRouter(tags=["alerts"])
+
+_REF = "#/components/schemas/{name}"
+(_ALERT, _NOTE), SCHEMAS = msgspec.json.schema_components([Alert, Note], ref_template=_REF)
+"""Components of the OpenAPI document, made of the structs that the detector writes."""
+
+_PAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["items", "next_cursor"],
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {
+                "allOf": [
+                    _ALERT,
+                    {
+                        "type": "object",
+                        "required": ["notes"],
+                        "properties": {"notes": {"type": "array", "items": _NOTE}},
+                    },
+                ]
+            },
+        },
+        "next_cursor": {"type": ["string", "null"]},
+    },
+}
+
+
+def _service(request: Request) -> AlertsService:
+    service: AlertsService = request.app.state.alerts
+    return service
+
+
+@router.get(
+    "/alerts",
+    response_class=Response,
+    responses={
+        200: {"description": "A page of alerts.", "content": {"application/json": {"schema": _PAGE}}},
+        **documented(INVALID_PARAMETER, STORE_UNAVAILABLE),
+    },
+)
+async def list_alerts(
+    query: Annotated[AlertQuery, Query()], service: Annotated[AlertsService, Depends(_service)]
+) -> Response:
+    """Alerts, newest first.
+
+    `next_cursor` leads to older ones and is null at the end; a page may hold fewer than `limit`, even none,
+    and still have one.
+    """
+    return Response(await service.find(query), media_type="application/json")

@@ -1,0 +1,101 @@
+"""The service, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.middleware.base import RequestResponseEndpoint
+
+from api import problems
+from api.alerts import endpoints as alerts
+from api.alerts.repository import AlertsRepository
+from api.alerts.service import AlertsService
+from api.events import endpoints as events
+from api.events.repository import EventsRepository
+from api.events.service import EventsService
+from api.health import endpoints as health
+from api.health.repository import HealthRepository
+from api.health.service import HealthService
+from api.logs import RequestLog
+from api.settings import Settings, is_loopback
+from detector.events.decode import Decoder
+from detector.events.money import Currencies
+
+
+def wall_clock_us() -> int:
+    """Now, in µs since the epoch."""
+    return time.time_ns() // 1000
+
+
+def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> FastAPI:
+    """The HTTP service over a Redis; it connects when it starts and disconnects when it ends."""
+    # A retried command may have been done the first time: whoever calls knows whether that is safe, not we.
+    redis = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await redis.aclose()
+
+    app = FastAPI(title="tiltwatch", version=version("tiltwatch"), lifespan=lifespan, redoc_url=None)
+    app.state.settings = settings
+    app.state.events = EventsService(
+        EventsRepository(redis, settings.backlog_limit, settings.dead_kept),
+        Decoder(Currencies(settings.currencies)),
+        clock,
+        settings.max_body_events,
+    )
+    app.state.alerts = AlertsService(AlertsRepository(redis))
+    app.state.health = HealthService(HealthRepository(redis))
+    app.include_router(events.router, prefix="/v1")
+    app.include_router(alerts.router, prefix="/v1")
+    app.include_router(health.router)
+    problems.install(app)
+    if not settings.allow_remote:
+        app.middleware("http")(_only_by_loopback_names)
+    app.add_middleware(RequestLog)
+    _document(app)
+    return app
+
+
+def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """A server for the application, to be awaited with `serve()`; `should_exit` ends it."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # it writes paths and queries; RequestLog writes templates
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
+async def _only_by_loopback_names(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """A web page whose name was made to mean this machine could otherwise read alerts in its visitor's browser."""
+    if not is_loopback(request.url.hostname or ""):
+        return problems.Problem(problems.WRONG_HOST, "Use localhost, 127.0.0.1 or [::1].").response()
+    return await call_next(request)
+
+
+def _document(app: FastAPI) -> None:
+    """Add to the OpenAPI document what FastAPI cannot see: the problems and the detector's own structs."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            schema["components"]["schemas"].update({"Problem": problems.SCHEMA, **alerts.SCHEMAS})
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]

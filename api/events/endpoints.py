@@ -1,0 +1,74 @@
+"""`/v1/events`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.events import bodies
+from api.events.schemas import IntakeReport
+from api.events.service import EventsService
+from api.problems import (
+    BACKLOG_FULL,
+    BODY_TOO_LARGE,
+    MALFORMED_BODY,
+    STORE_UNAVAILABLE,
+    TOO_MANY_EVENTS,
+    UNSUPPORTED_BODY,
+    documented,
+)
+
+router = APIRouter(tags=["events"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One event, an array of events, or one event a line.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}],
+                },
+                "example": {
+                    "type": "deposit",
+                    "id": "dep-1",
+                    "source": "payments",
+                    "player": "p-1",
+                    "ts": "2026-01-01T10:00:00Z",
+                    "amount": 10000,
+                    "currency": "CAD",
+                },
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+def _service(request: Request) -> EventsService:
+    service: EventsService = request.app.state.events
+    return service
+
+
+@router.post(
+    "/events",
+    status_code=202,
+    response_model=IntakeReport,
+    openapi_extra=_BODY,
+    responses=documented(
+        MALFORMED_BODY, BODY_TOO_LARGE, TOO_MANY_EVENTS, UNSUPPORTED_BODY, BACKLOG_FULL, STORE_UNAVAILABLE
+    ),
+)
+async def take_events(request: Request, service: Annotated[EventsService, Depends(_service)]) -> Response:
+    """Take events in.
+
+    Each is accepted, repeated or rejected by itself; what is accepted is on disk before the answer. Sending
+    the same events again is safe: they are told as repeats.
+    """
+    body = await bodies.read(request, request.app.state.settings.max_body_bytes)
+    originals = bodies.split(
+        body, request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
+    )
+    report = await service.take(originals)
+    return Response(report.model_dump_json(exclude_none=False), 202, media_type="application/json")

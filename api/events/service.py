@@ -1,0 +1,97 @@
+"""Taking events in: decode each, store the new ones, tell the sender what became of every one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import xxhash
+
+from api.events.repository import EventsRepository, NewEvent
+from api.events.schemas import EventResult, IntakeReport
+from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
+from detector.events.decode import Decoder, Refusal
+from detector.events.identity import fingerprint, identity
+from detector.events.instants import to_datetime
+from detector.events.vocabulary import Event, Tick
+
+CHUNK = 500
+"""Events stored in one step, during which Redis serves nobody else (about 2 ms)."""
+
+_CONFLICT = "$.id: was sent before with other content; a correction is an event of its own that names it"
+
+
+class EventsService:
+    """Intake in embedded mode, where repeats are told at the door.
+
+    Parameters
+    ----------
+    clock
+        Tells the wall clock, in µs since the epoch.
+    """
+
+    def __init__(
+        self, repository: EventsRepository, decoder: Decoder, clock: Callable[[], int], most_events: int
+    ) -> None:
+        self._repository = repository
+        self._decoder = decoder
+        self._clock = clock
+        self._most_events = most_events
+
+    async def take(self, originals: Sequence[bytes]) -> IntakeReport:
+        """Take events in the order given; what the report calls accepted is on disk.
+
+        Raises
+        ------
+        Problem
+            Too many at once, or the detector is too far behind. Events of earlier chunks may have been
+            stored by then; when the request is sent again they are told as repeats.
+        """
+        if len(originals) > self._most_events:
+            raise Problem(TOO_MANY_EVENTS, f"At most {self._most_events} events are taken in one request.")
+        report = IntakeReport(accepted=0, repeated=0, rejected=0, results=[])
+        for start in range(0, len(originals), CHUNK):
+            await self._take_chunk(report, originals[start : start + CHUNK])
+        return report
+
+    async def _take_chunk(self, report: IntakeReport, originals: Sequence[bytes]) -> None:
+        received_us = self._clock()
+        received_at = to_datetime(received_us)
+        decoded = [self._decoder.decode(original, received_at) for original in originals]
+        fresh = [
+            _new_event(event, original)
+            for event, original in zip(decoded, originals, strict=True)
+            if not isinstance(event, Refusal)
+        ]
+        verdicts = await self._repository.append(fresh, received_us) if fresh else []
+        if verdicts is None:
+            raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
+        refusals = []
+        verdict = iter(verdicts)
+        for event, original in zip(decoded, originals, strict=True):
+            index = len(report.results)
+            event_id = None if isinstance(event, Refusal) else event.id or None
+            if not isinstance(event, Refusal):
+                status = next(verdict)
+                if status < 2:
+                    report.accepted += status == 0
+                    report.repeated += status == 1
+                    name = "repeated" if status else "accepted"
+                    report.results.append(EventResult.model_construct(index=index, id=event_id, status=name))
+                    continue
+                event = Refusal("conflict", _CONFLICT, original)
+            refusals.append(event)
+            report.rejected += 1
+            report.results.append(
+                EventResult(
+                    index=index, id=event_id, status="rejected", reason=event.reason, detail=event.detail
+                )
+            )
+        if refusals:
+            await self._repository.bury(refusals, received_us)
+
+
+def _new_event(event: Event, original: bytes) -> NewEvent:
+    if isinstance(event, Tick):  # time passing twice is no repeat
+        return NewEvent(b"", b"", original)
+    name = xxhash.xxh3_64_digest(event.player) + identity(event.source, event.id).to_bytes(8)
+    return NewEvent(name, fingerprint(event).to_bytes(8), original)

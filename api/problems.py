@@ -1,0 +1,153 @@
+"""What a client is told when a request fails: RFC 9457 problems, all of them made here.
+
+A problem's `type` is stable; its words may change. Neither says anything of a player, and nothing an
+exception says of itself is ever passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+log = structlog.get_logger()
+
+NAMESPACE = "urn:problem-type:tiltwatch:"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: `name` ends its type, `title` says it in words."""
+
+    name: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        return NAMESPACE + self.name
+
+
+MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read as what it claims to be")
+INVALID_PARAMETER = Kind("invalid-parameter", 400, "A parameter is wrong")
+WRONG_HOST = Kind("wrong-host", 421, "This service does not go by that host name")
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
+TOO_MANY_EVENTS = Kind("too-many-events", 413, "The body holds too many events")
+UNSUPPORTED_BODY = Kind("unsupported-body", 415, "Bodies of this kind are not read here")
+INTERNAL = Kind("internal", 500, "The service failed")
+BACKLOG_FULL = Kind("backlog-full", 503, "Too many events wait for the detector")
+STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store does not answer")
+NOT_READY = Kind("not-ready", 503, "Not ready")
+
+
+class Problem(Exception):  # noqa: N818  (it is what is sent, not only what went wrong)
+    """Ends a request with a problem of a kind; `more` are members of its own."""
+
+    def __init__(self, kind: Kind, detail: str, *, retry_after_s: int | None = None, **more: Any) -> None:
+        super().__init__(kind.name)
+        self.kind = kind
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.more = more
+
+    def response(self) -> Response:
+        """The problem as it goes out."""
+        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        kind = self.kind
+        return _response(kind.type, kind.title, kind.status, self.detail, headers, self.more)
+
+
+def internal(occurrence: str) -> Response:
+    """The answer to an error nobody foresaw; the log has the same occurrence with where it happened."""
+    return Problem(
+        INTERNAL, "The error is in the service's log under this instance.", instance=f"urn:uuid:{occurrence}"
+    ).response()
+
+
+def install(app: FastAPI) -> None:
+    """Have an application answer with problems only."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, problem: Problem) -> Response:
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        # `loc` and `msg` name the parameter and what it should be; `input` would repeat what was sent.
+        parameters = [
+            {"name": ".".join(map(str, finding["loc"][1:])), "reason": finding["msg"]}
+            for finding in error.errors()
+        ]
+        return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        name = status.phrase.lower().replace(" ", "-")
+        return _response(NAMESPACE + name, status.phrase, status, None, error.headers or {}, {})
+
+    @app.exception_handler(RedisError)
+    async def _store(_: Request, error: RedisError) -> Response:
+        # Its message repeats the command, and with it what the client sent.
+        log.error("the store failed", error=type(error).__name__)
+        return Problem(
+            STORE_UNAVAILABLE,
+            "Nothing is known to be stored of this request; send it again.",
+            retry_after_s=2,
+        ).response()
+
+
+def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """The problems of a route, for its OpenAPI entry."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        entry = found.setdefault(
+            kind.status,
+            {
+                "description": "",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        )
+        entry["description"] += f"{'; ' if entry['description'] else ''}{kind.title} (`{kind.type}`)"
+    return found
+
+
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "description": "A problem (RFC 9457); `type` is stable.",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri"},
+    },
+}
+
+
+def _response(
+    type_: str,
+    title: str,
+    status: int,
+    detail: str | None,
+    headers: Mapping[str, str],
+    more: Mapping[str, Any],
+) -> Response:
+    body: dict[str, Any] = {"type": type_, "title": title, "status": int(status)}
+    if detail is not None:
+        body["detail"] = detail
+    body.update(more)
+    return Response(
+        msgspec.json.encode(body), status, headers=dict(headers), media_type="application/problem+json"
+    )

@@ -1,0 +1,129 @@
+"""Every setting, read from the environment as `TILTWATCH_<NAME>`."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from detector.errors import SettingsError
+
+PREFIX = "TILTWATCH_"
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. Read it with `read_settings`, whose errors are for people."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        Path("tiltwatch-data"),
+        description="Directory of embedded mode: the log of its own Redis, readable by this user alone.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis (or Valkey) to use, as redis://, rediss:// or unix://. None: tiltwatch brings its own. "
+        "For nothing to be lost with the machine it has to run with `appendonly yes` and `appendfsync always`.",
+    )
+    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    port: int = Field(8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one.")
+    allow_remote: bool = Field(
+        False,
+        description="Listen on an address other machines can reach, and answer under any host name. "
+        "The service asks nobody who they are yet: only behind something that does.",
+    )
+    rules_dir: Path | None = Field(
+        None, description="Rules to run. None: the packs that come with tiltwatch."
+    )
+    rates_file: Path | None = Field(
+        None, description="Dated exchange rates (CSV). None: money in another currency is unknown to rules."
+    )
+    currencies: dict[str, int] = Field(
+        {}, description='The deployment\'s own currencies with their exponents, as JSON: {"BTC": 8}.'
+    )
+    brand_zones: dict[str, str] = Field(
+        {}, description="Time zone of each brand's players, as JSON; a player's own profile comes first."
+    )
+    grace_s: int = Field(
+        900,
+        ge=0,
+        le=86_400,
+        description="Seconds an event may be behind the newest one before it counts as late.",
+    )
+    tick_every_s: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="Seconds without an event after which the clock ticks on, and between such ticks.",
+    )
+    max_body_bytes: int = Field(5 * 2**20, ge=1024, description="Largest body of a request, in bytes.")
+    max_body_events: int = Field(10_000, ge=1, description="Most events in one request.")
+    backlog_limit: int = Field(
+        1_000_000,
+        ge=1,
+        description="Events waiting for the detector beyond which new ones are turned away for now.",
+    )
+    alerts_kept: int = Field(
+        100_000, ge=1, description="Alerts kept in Redis, and as many of rules in shadow."
+    )
+    dead_kept: int = Field(10_000, ge=1, description="Refused events kept with their original bytes.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is written."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, host: str) -> str:
+        if host != "localhost":
+            ipaddress.ip_address(host)  # a name could mean one address now and another when it is bound
+        return host
+
+    @model_validator(mode="after")
+    def _stays_home(self) -> Self:
+        if not self.allow_remote and not is_loopback(self.host):
+            raise ValueError(
+                f"host may be a loopback address only (127.0.0.1, ::1, localhost), unless {PREFIX}ALLOW_REMOTE=true"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host as written (an address or `localhost`) can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **chosen: object) -> Settings:
+    """The settings of the environment, those given by the command line in their place.
+
+    Raises
+    ------
+    SettingsError
+        A setting is unknown or wrong; the message names it and never its value, which may be a secret.
+    """
+    names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ if environment is None else environment:
+        if name.upper().startswith(PREFIX) and name.upper() not in names:
+            near = difflib.get_close_matches(name.upper(), names, n=1)
+            raise SettingsError(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    try:
+        return Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        findings = [
+            f"{PREFIX}{str(finding['loc'][0]).upper()}: {finding['msg']}"
+            if finding["loc"]
+            else finding["msg"]
+            for finding in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        raise SettingsError("; ".join(findings)) from None

@@ -1,0 +1,296 @@
+"""The embedded driver: reads events from a Redis stream, and stores what follows from them.
+
+A batch's players, marks, alerts, notes, refusals and the place in the stream move in ONE transaction, so a
+detector killed at any moment leaves the state of some batch's end, and its successor goes on from there:
+no event counts twice and no alert is written twice. The same holds when Redis goes away, or the lease: what
+is in memory is thrown away and read again.
+
+Reading has no side effect (XREAD, not XREADGROUP): the group on the stream only says how far the stored
+state has come, and moves with it. A detector that lost its lease can therefore take nothing away from the
+one that has it, and no list of pending entries has to be written, synced and worked off.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, ConnectionError, ResponseError, TimeoutError
+from redis.retry import Retry
+
+from detector.drivers.faults import where
+from detector.drivers.lease import Lease, LeaseLost
+from detector.drivers.streams import (
+    ALERTS,
+    DEAD,
+    ENGINE,
+    EVENTS,
+    FEED,
+    GROUP,
+    PLAYERS,
+    SHADOW,
+    notes_key,
+    trim_behind_readers,
+)
+from detector.engine.engine import Engine, Outcome
+from detector.events.decode import Decoder, Refusal
+from detector.events.instants import MINUTE_US, rfc3339_ms, to_datetime
+from detector.events.money import Currencies
+
+log = structlog.get_logger()
+
+LIVE_US = 5 * MINUTE_US
+"""The clock ticks on in a pause only while the newest event (or tick) is no older than this."""
+INTERNAL = "internal_error"
+"""Why an event was put aside on which the engine itself failed."""
+
+_BLOCK_MS = 200
+_BEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the driver runs.
+
+    `batch` is the most events in one transaction; `lease_s` how long after its last sign a detector counts
+    as gone; `tick_every_s` the pause after which the clock ticks on; `alerts_kept` (as many of rules in
+    shadow), `dead_kept` and `feed_kept` bound what Redis keeps of each.
+    """
+
+    batch: int = 500
+    lease_s: float = 5.0
+    tick_every_s: float = 10.0
+    alerts_kept: int = 100_000
+    dead_kept: int = 10_000
+    feed_kept: int = 10_000
+
+
+def wall_clock_us() -> int:
+    """Now, in µs since the epoch."""
+    return time.time_ns() // 1000
+
+
+class EmbeddedDetector:
+    """One detector over one Redis; `run` it in a thread or a process of its own.
+
+    Parameters
+    ----------
+    redis_url
+        Where the streams and the state are.
+    make_engine
+        Makes an engine without any player; called again whenever the state has to be read anew.
+    currencies
+        What money may be in.
+    clock
+        Tells the wall clock, in µs since the epoch.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        make_engine: Callable[[], Engine],
+        currencies: Currencies,
+        options: Options = Options(),  # noqa: B008  (frozen)
+        clock: Callable[[], int] = wall_clock_us,
+    ) -> None:
+        self._url = redis_url
+        self._make_engine = make_engine
+        self._decoder = Decoder(currencies)
+        self._options = options
+        self._clock = clock
+        self._feared: set[bytes] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Judge events until `stop` is set; what was begun is then finished and stored.
+
+        Raises
+        ------
+        SettingsError
+            Another detector is at work on this Redis.
+        StateError
+            What is stored cannot be read.
+        """
+        # No retries: whether a transaction happened is for the stored state to say, after reading it anew.
+        redis = Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), socket_timeout=30)
+        with redis:
+            while not stop.is_set():
+                try:
+                    self._serve(redis, stop)
+                except (ConnectionError, TimeoutError, BusyLoadingError) as error:
+                    log.warning("redis went away", error=type(error).__name__)
+                    stop.wait(0.5)
+                except LeaseLost:
+                    log.warning("the lease was lost")
+                except _Failed as failed:
+                    self._feared.add(failed.entry)
+
+    def _serve(self, redis: Redis, stop: threading.Event) -> None:
+        """Work from taking the lease to giving it back."""
+        lease = Lease(redis, self._options.lease_s)
+        if not lease.acquire(stop):
+            return
+        term = _Term(
+            self._make_engine(), redis, lease, self._decoder, self._options, self._clock, self._feared
+        )
+        try:
+            term.load()
+            while not stop.is_set():
+                term.step()
+        finally:
+            lease.release()
+
+
+class _Failed(Exception):  # noqa: N818  (a signal inside the driver)
+    """The engine raised on the event of a stream entry; its memory can no longer be trusted."""
+
+    def __init__(self, entry: bytes) -> None:
+        super().__init__()
+        self.entry = entry
+
+
+@dataclass(slots=True)
+class _Term:
+    """From taking the lease to losing it: an engine, and the place in the stream it has reached."""
+
+    engine: Engine
+    redis: Redis
+    lease: Lease
+    decoder: Decoder
+    options: Options
+    clock: Callable[[], int]
+    feared: set[bytes]
+    place: bytes = b"0-0"
+    read: int = 0
+    beat_at: float = 0.0
+    trimmed_at: float = 0.0
+    last_us: int = 0
+    dead: list[dict[str, bytes | str | int]] = field(default_factory=list)
+
+    def load(self) -> None:
+        """Take up the stored state."""
+        try:
+            self.redis.xgroup_create(EVENTS, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+        group = next(each for each in self.redis.xinfo_groups(EVENTS) if each["name"] == GROUP.encode())
+        self.place, self.read = group["last-delivered-id"], group["entries-read"] or 0
+        marks = self.redis.get(ENGINE)
+        if marks is not None:
+            self.engine.load_marks(marks)
+        players = 0
+        for player, record in self.redis.hscan_iter(PLAYERS, count=1000):
+            self.engine.load(player.decode(), record)
+            players += 1
+            self._beat("loading")
+        self.last_us = self.clock()
+        self._beat("running", now=True)
+        log.info("detecting", players=players)
+
+    def step(self) -> None:
+        """Wait a moment for events and deal with those that came."""
+        answer = self.redis.xread({EVENTS: self.place}, count=self.options.batch, block=_BLOCK_MS)
+        entries = answer[0][1] if answer else []
+        if entries:
+            self._judge(entries)
+            self.place = entries[-1][0]
+            self.read += len(entries)
+            self._store()
+            self.last_us = self.clock()
+        else:
+            self._tick_on()
+            self._beat("running")
+        if time.monotonic() - self.trimmed_at >= _BEAT_S:
+            self.trimmed_at = time.monotonic()
+            trim_behind_readers(self.redis, EVENTS)
+
+    def _judge(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        engine, decode = self.engine, self.decoder.decode
+        for entry, fields in entries:
+            original = fields.get(b"e", b"")
+            received = fields.get(b"r")
+            if entry in self.feared:
+                self._bury(Refusal(INTERNAL, "$: the detector failed on it; see its log", original), received)
+                continue
+            event = decode(original, None if received is None else to_datetime(int(received)))
+            if isinstance(event, Refusal):
+                self._bury(event, received)
+                continue
+            try:
+                outcome = engine.apply(event)
+            except Exception as error:
+                log.error(
+                    "an event was put aside",
+                    entry=entry.decode(),
+                    error=type(error).__name__,
+                    where=where(error),
+                )
+                raise _Failed(entry) from None
+            if outcome is Outcome.CONFLICT:
+                self._bury(
+                    Refusal("conflict", "$.id: was seen before with other content", original), received
+                )
+        engine.tick(engine.watermark_us)
+
+    def _bury(self, refusal: Refusal, received: bytes | None) -> None:
+        self.dead.append(
+            {
+                "reason": refusal.reason,
+                "detail": refusal.detail,
+                "original": refusal.original,
+                "at": self.clock() if received is None else received,
+            }
+        )
+
+    def _store(self) -> None:
+        """Put everything that follows from the batch into Redis at once."""
+        options = self.options
+        effects = self.engine.take()
+        with self.lease.transaction() as pipe:
+            records = dict(self.engine.records())
+            if records:
+                pipe.hset(PLAYERS, mapping=records)
+            pipe.set(ENGINE, self.engine.marks())
+            for alert in effects.alerts:
+                pipe.xadd(ALERTS, {"a": alert.to_json()}, maxlen=options.alerts_kept)
+                pipe.xadd(FEED, {"kind": "alert", "alert": alert.id}, maxlen=options.feed_kept)
+            for alert in effects.shadow:
+                pipe.xadd(SHADOW, {"a": alert.to_json()}, maxlen=options.alerts_kept)
+            for note in effects.notes:
+                pipe.rpush(notes_key(note.alert), msgspec.json.encode(note))
+                pipe.xadd(FEED, {"kind": "note", "alert": note.alert}, maxlen=options.feed_kept)
+            for refused in self.dead:
+                pipe.xadd(DEAD, refused, maxlen=options.dead_kept)
+            pipe.xgroup_setid(EVENTS, GROUP, self.place, entries_read=self.read)
+        self.dead.clear()
+        self.beat_at = time.monotonic()
+
+    def _tick_on(self) -> None:
+        """In a pause of live input, have time pass by an event of its own, so that a replay sees it too.
+
+        Each tick takes the high mark to the wall clock, so that asking for a high mark near it every time is
+        the same as asking when the pause began; and a machine that slept does not wake to a day of silence.
+        """
+        now = self.clock()
+        engine = self.engine
+        tick_us = now - engine.grace_us
+        if now - self.last_us < self.options.tick_every_s * 1_000_000 or engine.high_us < now - LIVE_US:
+            return
+        self.last_us = now
+        if tick_us > engine.watermark_us:
+            event = b'{"type":"tick","ts":"%b"}' % rfc3339_ms(tick_us).encode()
+            with self.lease.transaction() as pipe:
+                pipe.xadd(EVENTS, {"e": event, "r": now})
+
+    def _beat(self, state: str, *, now: bool = False) -> None:
+        """Show once a second that this detector is alive."""
+        if now or time.monotonic() - self.beat_at >= _BEAT_S:
+            self.beat_at = time.monotonic()
+            with self.lease.transaction(state):
+                pass

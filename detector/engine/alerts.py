@@ -1,0 +1,267 @@
+"""What an alert says: which rule held, when, why, on what evidence, and what is proposed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from detector.engine.plan import leaves, walk
+from detector.events.instants import rfc3339_ms
+from detector.events.money import Currencies
+from detector.language.rule import Rule
+from detector.language.syntax import (
+    Age,
+    Comparison,
+    Expression,
+    Kind,
+    Membership,
+    Name,
+    Quantity,
+    SessionAge,
+    Since,
+)
+from detector.windows.tiles import tile_width
+
+SECOND_US = 1_000_000
+
+
+class Evidence(msgspec.Struct, kw_only=True, gc=False):
+    """One quantity of `when`, as it was at the judgement.
+
+    `value` is in the unit named by `unit`: a currency code means minor units of it, "s" seconds; null means
+    unknown. `threshold` is the value it was held against by `operator`, null where it stands inside a
+    larger expression. `window` is (after, upto] for bets as rounded to tiles, or says session or lifetime.
+    """
+
+    name: str | None
+    quantity: str
+    value: int | float | str | bool | None
+    unit: str
+    operator: str | None
+    threshold: int | float | str | bool | None
+    window: dict[str, str] | str
+
+
+class Alert(msgspec.Struct, kw_only=True, gc=False):
+    """A finished alert; the fields are its JSON keys, in files, streams and over HTTP alike."""
+
+    id: str
+    player: str
+    rule: str
+    kind: str
+    title: str
+    category: str
+    audience: str
+    severity: str
+    opened_at: str
+    score: int | None
+    band: str | None
+    contributions: dict[str, int] | None
+    evidence: list[Evidence]
+    events: list[str]
+    explanation: str
+    sources: list[str]
+    response: str
+
+    def to_json(self) -> bytes:
+        """One line of JSON, without the line end."""
+        return _encode(self)
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """A correction touched what an open alert stands on; the alert stays."""
+
+    player: str
+    alert: str
+    event: str
+    code: str
+    at: str
+
+
+def alert_id(player: str, rule: Rule, opened_at: int, kind: str, severity: str) -> str:
+    """The same alert has the same id, whoever computes it and however often."""
+    parts = [player, rule.id, rule.version, opened_at, kind, severity]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A quantity of `when`: where its value, and its threshold's, stand among the facts."""
+
+    node: Expression
+    name: str | None
+    value: int
+    operator: str | None
+    threshold: int | None
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+class Facts:
+    """Which expressions of a rule have to be evaluated for an alert, and how they are shown.
+
+    Attributes
+    ----------
+    expressions
+        To be compiled into one function that returns their values in this order.
+    """
+
+    def __init__(self, rule: Rule, currencies: Currencies) -> None:
+        self.rule = rule
+        self.currencies = currencies
+        self.expressions: list[Expression] = []
+        self._leaves: list[_Leaf] = []
+        self._texts: list[tuple[str, int | None]] = []
+        lets = dict(rule.lets)
+        seen: set[Expression] = set()
+        for comparison in walk(rule.when):
+            if isinstance(comparison, Comparison):
+                sides = (
+                    (comparison.left, comparison.right, comparison.operator),
+                    (comparison.right, comparison.left, _MIRRORED[comparison.operator]),
+                )
+                for side, other, operator in sides:
+                    self._collect(side, other, operator, lets, seen)
+            elif isinstance(comparison, Membership):
+                self._collect(comparison.item, None, None, lets, seen)
+        self._collect(rule.when, None, None, lets, seen)
+        for place, part in enumerate(rule.explain):
+            if place % 2 == 0:
+                self._texts.append((part, None))
+            else:
+                expression = rule.lets.get(part, rule.constants.get(part))
+                assert expression is not None
+                self._texts.append((part, self._ask(expression)))
+
+    def _ask(self, expression: Expression) -> int:
+        if expression not in self.expressions:
+            self.expressions.append(expression)
+        return self.expressions.index(expression)
+
+    def _collect(
+        self,
+        side: Expression,
+        other: Expression | None,
+        operator: str | None,
+        lets: dict[str, Expression],
+        seen: set[Expression],
+    ) -> None:
+        name = None
+        while isinstance(side, Name):
+            name, side = side.name, lets[side.name]
+        for node in leaves(side, lets):
+            if not isinstance(node, (Quantity, Since, Age, SessionAge)) or node in seen:
+                continue
+            seen.add(node)
+            alone = node == side
+            known = name if alone else next((n for n, let in lets.items() if let == node), None)
+            threshold = self._ask(other) if alone and other is not None else None
+            self._leaves.append(_Leaf(node, known, self._ask(node), operator if alone else None, threshold))
+
+    def evidence(self, values: list[Any], at_us: int, currency: str | None) -> list[Evidence]:
+        """The quantities of `when` with their values; `currency` is the player's first."""
+        found = []
+        for leaf in self._leaves:
+            unit = self._unit(leaf.node, currency)
+            threshold = None if leaf.threshold is None else values[leaf.threshold]
+            found.append(
+                Evidence(
+                    name=leaf.name,
+                    quantity=quantity_text(leaf.node),
+                    value=_shown(values[leaf.value], unit),
+                    unit=unit,
+                    operator=leaf.operator,
+                    threshold=_shown(threshold, unit),
+                    window=_window(leaf.node, at_us),
+                )
+            )
+        return found
+
+    def explanation(self, values: list[Any], currency: str | None) -> str:
+        """The rule's `explain` with its names filled in."""
+        parts = []
+        for text, place in self._texts:
+            if place is None:
+                parts.append(text)
+            else:
+                expression = self.expressions[place]
+                parts.append(self._in_words(values[place], kind_of(expression, self.rule), currency))
+        return "".join(parts)
+
+    def _unit(self, node: Expression, currency: str | None) -> str:
+        kind = kind_of(node, self.rule)
+        if kind is Kind.MONEY:
+            return self.rule.currency or currency or ""
+        return "s" if kind is Kind.DURATION else str(kind)
+
+    def _in_words(self, value: Any, kind: Kind | None, currency: str | None) -> str:
+        if value is None:
+            return "unknown"
+        if kind is Kind.MONEY:
+            code = self.rule.currency or currency
+            return self.currencies.format_money(value, code) if code else str(round(value))
+        if kind is Kind.DURATION:
+            return duration_text(int(value))
+        if kind is Kind.NUMBER:
+            return f"{value:.2f}".rstrip("0").rstrip(".")
+        return str(value)
+
+
+def _shown(value: Any, unit: str) -> Any:
+    if unit == "s" and isinstance(value, (int, float)):
+        seconds = value / SECOND_US
+        return int(seconds) if seconds == int(seconds) else seconds
+    return value
+
+
+def kind_of(node: Expression, rule: Rule) -> Kind | None:
+    """The kind of any expression of a rule."""
+    if isinstance(node, Name) and node.name in rule.lets:
+        return kind_of(rule.lets[node.name], rule)
+    if isinstance(node, (Since, Age, SessionAge)):
+        return Kind.DURATION
+    return getattr(node, "kind", Kind.BOOL)
+
+
+def quantity_text(node: Expression) -> str:
+    """A quantity as its analyst wrote it."""
+    if isinstance(node, Quantity):
+        return node.text
+    if isinstance(node, Since):
+        return f"since({node.type})"
+    return "age" if isinstance(node, Age) else "session_age"
+
+
+def _window(node: Expression, at_us: int) -> dict[str, str] | str:
+    if not isinstance(node, Quantity):
+        return "session" if isinstance(node, SessionAge) else "lifetime"
+    window = node.window
+    if window.scope != "over":
+        return window.scope
+    after, upto = at_us - window.before_us - window.length_us, at_us - window.before_us
+    if node.type == "bet":
+        width = tile_width(window.length_us)
+        after = after // width * width
+        upto = at_us if not window.before_us else (upto // width + 1) * width
+    return {"after": rfc3339_ms(after), "upto": rfc3339_ms(upto)}
+
+
+def duration_text(duration_us: int) -> str:
+    """A duration in its two largest parts: 3 d 4 h, 61 min 5 s."""
+    if duration_us < 0:
+        return "-" + duration_text(-duration_us)
+    seconds = duration_us // SECOND_US
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+

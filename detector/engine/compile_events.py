@@ -1,0 +1,368 @@
+"""One Python function a type of event, which puts an event into every window that wants it.
+
+Three functions are made for each type that some quantity reads:
+
+- `apply(p, e, ts, s, keep, x)` adds the event to the live windows and returns the values that the settled
+  ones will want later;
+- `undo(p, e, ts, s, keep, x)` takes a carried event out again and returns (those values, whether an exact
+  window missed it, whether something that cannot be undone had counted it);
+- `fold(p, values, ts, s, keep, sign)` adds (1) or takes back (−1) values in the settled windows.
+
+`p` is the Player, `e` the event, `ts` its time in µs, `s` its Session or None, `keep` the time before which
+nothing is needed any more, `x` the `Outside` of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from detector.engine.emit import Block, Emitter, Value
+from detector.engine.plan import PICKS, Column, Measure, Plan, Slot
+from detector.events.instants import micros
+from detector.events.vocabulary import FIELDS
+from detector.language.syntax import Expression, Kind, Name
+from detector.players.player import Player
+from detector.windows import tiles
+from detector.windows.exact import Series
+
+HUGE = 2**43
+"""Minor units from which running totals leave 64-bit arrays: a million such bets still fit."""
+
+
+class Outside(Protocol):
+    """What event functions ask of the engine, beyond the player: zones and rates."""
+
+    def convert(self, amount: int, currency: str, to: str, at_us: int) -> float | None:
+        """Money in another currency at the rate of the UTC day, in its minor units; None without a rate."""
+
+    def local(self, player: Player, event: Any, at_us: int) -> tuple[int, str]:
+        """(hour, date) of an instant where the player is."""
+
+    def unrated(self, player: Player, measure: int, at_us: int, session: Any, sign: int) -> None:
+        """Note (or take back) money that no rate could convert."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFunctions:
+    """The three functions of one type; `fold` is None where no settled window reads it."""
+
+    apply: Callable[..., tuple[Any, ...] | None]
+    undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]]
+    fold: Callable[..., None] | None
+
+
+class _Fields(Emitter):
+    """Reads an event's fields for `where` and for measures."""
+
+    def __init__(self, block: Block, type_: str, plan: Plan) -> None:
+        super().__init__(block)
+        self.type = type_
+        self.plan = plan
+        self.currency: str | None = None  # of the measure at hand: what money is converted into
+        self._reads: dict[tuple[str, str | None, str | None], Value] = {}
+
+    def leaf(self, node: Expression) -> Value:
+        assert isinstance(node, Name), node
+        return self.read(node.name, str(node.kind) if node.kind else None)
+
+    def emit(self, node: Expression) -> Value:
+        # The same condition means other numbers under another currency.
+        self._done.clear()
+        return super().emit(node)
+
+    def read(self, name: str, kind: str | None = None) -> Value:
+        """The value of a field, unknown when absent (or money that cannot be converted)."""
+        spec = FIELDS[self.type].get(name)
+        by_limit = spec is not None and spec.kind == "by_limit"
+        money = kind == Kind.MONEY if by_limit else spec is not None and spec.kind == "money"
+        key = (name, self.currency if money else None, kind if by_limit else None)
+        if key not in self._reads:
+            self._reads[key] = self._read(name, kind, money, by_limit, bool(spec and spec.required))
+        return self._reads[key]
+
+    def _read(self, name: str, kind: str | None, money: bool, by_limit: bool, required: bool) -> Value:
+        block = self.block
+        if name in ("local_hour", "local_date"):
+            if ("local", None, None) not in self._reads:
+                at = "ts"
+                if self.type == "bet":
+                    at = block.put("ts if e.placed_at is None else micros(e.placed_at)")
+                self._reads["local", None, None] = Value(block.put(f"x.local(p, e, {at})"), False)
+            pair = self._reads["local", None, None].name
+            return Value(block.put(f"{pair}[{0 if name == 'local_hour' else 1}]"), False)
+        if name == "gap":
+            slot = self.plan.latest(self.type, settled=False)
+            known = block.put(f"q[{slot}]")
+            return Value(block.put(f"None if {known} is None or {known} > ts else ts - {known}"), True)
+        if name == "net_loss":
+            stake, payout = self.read("stake"), self.read("payout")
+            return self._guarded(f"{stake.name} - {payout.name}", stake, payout)
+        if by_limit:
+            raw = block.put(f"e.{name}")
+            block.line(f"if {raw} is UNSET: {raw} = None")
+            if kind == Kind.DURATION:
+                raw = block.put(f"None if {raw} is None else {raw} * 60000000")
+        else:
+            raw = block.put(f"e.{name}")
+        if not money:
+            return Value(raw, not required)
+        goal = block.constant(self.currency) if self.currency else "p.currency"
+        absent = f"{raw} is None or " if not required else ""
+        if by_limit:
+            absent += "e.currency is None or "
+        block.line(f"if {absent}e.currency == {goal}: w = {raw}")
+        block.line(f"else: w = x.convert({raw}, e.currency, {goal}, ts)")
+        return Value(block.put("w"), True)
+
+
+class EventCompiler:
+    """Makes the functions of every type that a plan reads."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.sources: list[str] = []
+
+    def compile(self) -> dict[str, EventFunctions]:
+        """The functions by type; types that nothing reads are left out."""
+        types = {measure.type for measure in self.plan.measures}
+        return {type_: self._functions(type_) for type_ in sorted(types)}
+
+    def _functions(self, type_: str) -> EventFunctions:
+        constants: dict[str, Any] = {
+            "Series": Series,
+            "new_tiles": tiles.new,
+            "add_tiles": tiles.add,
+            "keep_best": tiles.keep_best,
+            "better": tiles.better,
+            "micros": micros,
+            "UNSET": msgspec.UNSET,
+        }
+        measures = [n for n, m in enumerate(self.plan.measures) if m.type == type_]
+        settled = self.plan.settled_measures.get(type_, [])
+        apply = self._live(type_, measures, settled, constants, undo=False)
+        undo = self._live(type_, measures, settled, constants, undo=True)
+        fold = self._fold(type_, settled, constants)
+        source = "\n".join([*apply, *undo, *fold])
+        self.sources.append(source)
+        exec(compile(source, f"<windows of {type_}>", "exec"), constants)  # noqa: S102
+        return EventFunctions(constants["apply"], constants["undo"], constants["fold"] if fold else None)
+
+    def _live(
+        self, type_: str, measures: list[int], settled: list[int], constants: dict[str, Any], *, undo: bool
+    ) -> list[str]:
+        block = Block(constants)
+        values = self._measured(type_, measures, block, -1 if undo else 1)
+        if undo:
+            block.line("missed = kept = False")
+        for number, slot in enumerate(self.plan.slots):
+            self._into_slot(number, slot, type_, values, block, "live", undo=undo)
+        self._into_totals("session", self.plan.session_live, type_, values, block, undo=undo)
+        names = ", ".join(values[m].name for m in settled)
+        travelling = f"({names},)" if settled else "None"
+        block.line(f"return {travelling}, missed, kept" if undo else f"return {travelling}")
+        head = f"def {'undo' if undo else 'apply'}(p, e, ts, s, keep, x):"
+        return [head, "    q = p.slots", *block.lines]
+
+    def _fold(self, type_: str, settled: list[int], constants: dict[str, Any]) -> list[str]:
+        if not settled:
+            return []
+        block = Block(constants)
+        values = {m: Value(f"m{m}", True) for m in settled}
+        block.line(f"{', '.join(f'm{m}' for m in settled)}, = values")
+        for number, slot in enumerate(self.plan.slots):
+            self._into_slot(number, slot, type_, values, block, "settled", undo=False)
+        self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=False)
+        return ["def fold(p, values, ts, s, keep, sign):", "    q = p.slots", *block.lines]
+
+    def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
+        """Lines that compute every measure of an event once."""
+        fields = _Fields(block, type_, self.plan)
+        values: dict[int, Value] = {}
+        money: list[str] = []
+        for number in measures:
+            measure = self.plan.measures[number]
+            fields.currency = measure.currency
+            value = Value("1", False)
+            if measure.field is not None:
+                value = fields.read(measure.field, measure.kind)
+            where = fields.emit(measure.where) if measure.where is not None else None
+            if measure.converted:
+                money.append(value.name)
+                present = self._present(measure, fields)
+                test = " and ".join([f"{value.name} is None", *present, *([where.name] if where else [])])
+                block.line(f"if {test}: x.unrated(p, {number}, ts, s, {sign})")
+            if where is not None:
+                value = Value(block.put(f"{value.name} if {where.name} else None"), True)
+            if measure.field in ("old", "new") and self._is_picked(number):
+                # An explicit "no limit" can be the first or last there is, and then nothing is known.
+                test = " and ".join([f"e.{measure.field} is None", *([where.name] if where else [])])
+                value = Value(block.put(f"False if {test} else {value.name}"), True)
+            values[number] = value
+        tests = [f"type({name}) is not int or {name} > {HUGE}" for name in dict.fromkeys(money)]
+        block.line(f"odd = {' or '.join(tests) if tests else False}")
+        return values
+
+    @staticmethod
+    def _present(measure: Measure, fields: _Fields) -> list[str]:
+        if measure.field == "net_loss":
+            return []
+        if measure.field in ("old", "new"):
+            return [f"e.{measure.field} is not UNSET", f"e.{measure.field} is not None"]
+        return [] if FIELDS[measure.type][measure.field or ""].required else [f"e.{measure.field} is not None"]
+
+    def _is_picked(self, measure: int) -> bool:
+        columns = [*self.plan.session_live, *self.plan.session_settled]
+        for slot in self.plan.slots:
+            if measure in slot.picks:
+                return True
+            columns.extend(slot.columns)
+        return any(m == measure and stat in ("first", "last") for m, stat in columns)
+
+    def _into_slot(
+        self,
+        number: int,
+        slot: Slot,
+        type_: str,
+        values: dict[int, Value],
+        block: Block,
+        view: str,
+        *,
+        undo: bool,
+    ) -> None:
+        if slot.kind != "exact" and slot.settled != (view == "settled"):
+            return
+        if slot.kind == "exact" and slot.type == type_ and view == "live":
+            self._into_exact(number, slot, values, block, undo=undo)
+        elif slot.kind in ("tiles", "best") and type_ == "bet":
+            wanted = [column for column in slot.columns if column[0] in values]
+            if slot.kind == "tiles" and wanted:
+                self._into_tiles(number, slot, values, block, view, undo=undo)
+            elif wanted:
+                self._into_best(number, slot, values, block, view, undo=undo)
+        elif slot.kind == "totals":
+            self._into_totals(f"q[{number}]", slot.columns, type_, values, block, undo=undo, view=view)
+
+    def _into_exact(self, number: int, slot: Slot, values: dict[int, Value], block: Block, *, undo: bool) -> None:
+        numbers = [_number(values[m], stat) for m, stat in slot.columns]
+        picks = f"({', '.join(values[m].name for m in slot.picks)},)" if slot.picks else "None"
+        wanted = {m for m, _ in slot.columns} | set(slot.picks)
+        absent = [f"{values[m].name} is not None" for m in sorted(wanted) if values[m].maybe]
+        indent = block.indent
+        if len(absent) == len(wanted):
+            block.line(f"if {' or '.join(absent)}:")
+            block.indent += "    "
+        row = f"({', '.join(numbers)}{',' if numbers else ''})"
+        if undo:
+            block.line(f"a = q[{number}]")
+            block.line(f"missed = a is None or not a.remove(ts, {row}, {picks}) and ts > keep - {slot.reach_us}")
+        else:
+            block.line(f"a = q[{number}]")
+            block.line(f"if a is None: a = q[{number}] = Series({len(slot.columns)})")
+            block.line(f"a.add(ts, {row}, {picks}, keep - {slot.reach_us})")
+        block.indent = indent
+
+    def _into_tiles(
+        self, number: int, slot: Slot, values: dict[int, Value], block: Block, view: str, *, undo: bool
+    ) -> None:
+        stride = len(slot.columns) + 1
+        numbers = [_number(values[m], stat) for m, stat in slot.columns]
+        if undo:
+            numbers = [f"-{n}" if n.isidentifier() or n.isdigit() else f"-({n})" for n in numbers]
+        elif view == "settled":
+            numbers = [f"sign * ({n})" for n in numbers]
+        row = ", ".join(numbers) + ","
+        block.line(f"a = q[{number}]")
+        block.line(f"if a is None: a = q[{number}] = new_tiles({len(slot.columns)})")
+        block.line(f"tile = ts // {slot.width_us}")
+        # Squares and odd money go through add(), which moves to a list what does not fit an array.
+        careful = any(stat == "sq" for _, stat in slot.columns)
+        if not undo and not careful:
+            plain = "not odd" if view == "live" else self._all_small(slot, values)
+            block.line(f"if a[-{stride}] == tile and {plain}:")
+            for place, n in enumerate(numbers):
+                if n != "0":
+                    block.line(f"    a[{place - stride + 1}] += {n}")
+            block.line(f"else: q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
+        else:
+            block.line(f"q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
+
+    @staticmethod
+    def _all_small(slot: Slot, values: dict[int, Value]) -> str:
+        names = sorted({values[m].name for m, stat in slot.columns if stat != "n"})
+        return " and ".join(f"({n} is None or type({n}) is int and {n} < {HUGE})" for n in names) or "True"
+
+    def _into_best(
+        self, number: int, slot: Slot, values: dict[int, Value], block: Block, view: str, *, undo: bool
+    ) -> None:
+        (measure, aggregate), *_ = slot.columns
+        value = values[measure].name
+        if undo:
+            block.line(f"if {value} is not None: kept = True")
+            return
+        guard = " and sign > 0" if view == "settled" else ""
+        block.line(f"if {value} is not None{guard}:")
+        block.line(f"    if q[{number}] is None: q[{number}] = {{}}")
+        block.line(
+            f"    keep_best(q[{number}], ts // {slot.width_us}, {value}, {aggregate!r}, ts,"
+            f" (keep - {slot.reach_us}) // {slot.width_us})"
+        )
+
+    def _into_totals(
+        self,
+        where: str,
+        columns: list[Column],
+        type_: str,
+        values: dict[int, Value],
+        block: Block,
+        *,
+        undo: bool,
+        view: str = "live",
+    ) -> None:
+        """Running totals of a session or a lifetime."""
+        wanted = [(place, m, stat) for place, (m, stat) in enumerate(columns) if m in values]
+        if not wanted:
+            return
+        indent = block.indent
+        fresh = "[" + ", ".join("None" if stat in PICKS else "0" for _, stat in columns) + "]"
+        if where in ("session", "settled"):
+            attribute = "totals" if where == "session" else "settled"
+            view = "live" if where == "session" else "settled"
+            block.line("if s is not None:")
+            block.indent += "    "
+            where = f"s.{attribute}"
+        block.line(f"u = {where}")
+        block.line(f"if u is None: u = {where} = {fresh}")
+        for place, measure, stat in wanted:
+            value = values[measure]
+            guard = f"if {value.name} is not None: " if value.maybe else ""
+            if stat in PICKS:
+                if undo:
+                    block.line(f"{guard}kept = True")
+                    continue
+                tests = [f"{value.name} is not None"] if value.maybe else []
+                if stat not in ("first", "last") and value.maybe:
+                    tests.append(f"{value.name} is not False")
+                if view == "settled":
+                    tests.append("sign > 0")
+                guard = f"if {' and '.join(tests)}: " if tests else ""
+                block.line(f"{guard}u[{place}] = better({stat!r}, u[{place}], {value.name}, ts)")
+                continue
+            if value.maybe:
+                guard = f"if {value.name} is not None and {value.name} is not False: "
+            source = {"n": "1", "sum": value.name, "sq": f"{value.name} * {value.name}"}[stat]
+            sign = "sign * " if view == "settled" else ""
+            block.line(f"{guard}u[{place}] {'-' if undo else '+'}= {sign}{source}")
+        block.indent = indent
+
+
+def _number(value: Value, stat: str) -> str:
+    """What a value adds to a numeric column."""
+    if stat == "n":
+        return f"(0 if {value.name} is None or {value.name} is False else 1)" if value.maybe else "1"
+    if stat == "sq":
+        return f"({value.name} or 0) ** 2" if value.maybe else f"{value.name} ** 2"
+    return f"({value.name} or 0)" if value.maybe else value.name

@@ -1,0 +1,222 @@
+"""One Python function a rule, which says whether it holds, and one that gathers the facts of an alert.
+
+`when(p, t, s)` returns True, False or None (unknown); `level(p, t, s)` the highest escalate severity that
+holds (0 to 3) or -1; `facts(p, t, s)` the values of `Facts.expressions`. `p` is the Player, `t` the moment
+of judgement in µs, `s` the Session in question or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from detector.engine.emit import Block, Emitter, Value
+from detector.engine.plan import PICKS, Plan
+from detector.language.rule import SEVERITIES, Rule
+from detector.language.syntax import Age, Expression, Name, Quantity, SessionAge, Since
+from detector.players.player import Player, Session
+from detector.windows import tiles
+
+Judge = Callable[[Player, int, Session | None], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFunctions:
+    """The compiled functions of one rule."""
+
+    when: Judge
+    level: Judge
+    facts: Judge
+
+
+def hit(times: dict[int, list[int]] | None, measure: int, after_us: int, upto_us: int) -> bool:
+    """Whether money that no rate could convert lies within (after, upto]."""
+    return times is not None and any(after_us < at <= upto_us for at in times.get(measure, ()))
+
+
+def spread(n: int, total: float, squares: float) -> float | None:
+    """Standard deviation with ddof 0 from sums; unknown for fewer than two."""
+    return None if n < 2 else sqrt(max(0, n * squares - total * total)) / n
+
+
+def pick(aggregate: str, values: list[Any]) -> Any:
+    """`min max first last distinct` of an exact window's values, oldest first."""
+    if aggregate in ("first", "last"):
+        if not values:
+            return None
+        value = values[0 if aggregate == "first" else -1]
+        return None if value is False else value
+    values = [value for value in values if value is not False]
+    if aggregate == "distinct":
+        return len(set(values))
+    if not values:
+        return None
+    return max(values) if aggregate == "max" else min(values)
+
+
+def remembered(aggregate: str, value: Any) -> Any:
+    """The answer behind what a running total remembers."""
+    if aggregate == "distinct":
+        return 0 if value is None else len(value)
+    if value is None or aggregate in ("min", "max"):
+        return value
+    return None if value[1] is False else value[1]
+
+
+class _Judgement(Emitter):
+    """Reads quantities from a player's windows."""
+
+    def __init__(self, block: Block, plan: Plan, rule: Rule) -> None:
+        super().__init__(block)
+        self.plan = plan
+        self.rule = rule
+        self.settled = plan.is_settled(rule)
+
+    def leaf(self, node: Expression) -> Value:
+        block = self.block
+        if isinstance(node, Name):
+            return self.emit(self.rule.lets[node.name])
+        if isinstance(node, Age):
+            return Value(block.put("t - p.first"), False)
+        if isinstance(node, SessionAge):
+            start = "s.settled_start" if self.settled else "s.start"
+            return Value(block.put(f"None if s is None else t - {start}"), True)
+        if isinstance(node, Since):
+            known = block.put(f"q[{self.plan.latest(node.type, self.settled)}]")
+            return Value(block.put(f"None if {known} is None else t - {known}"), True)
+        assert isinstance(node, Quantity), node
+        if node.window.scope == "session":
+            return self._session(node)
+        slot = self.plan.slots[self.plan.slot_of(node, self.settled)]
+        return {"exact": self._exact, "tiles": self._tiles, "best": self._best, "totals": self._lifetime}[
+            slot.kind
+        ](node)
+
+    def _known(self, node: Quantity, after: str, upto: str, value: Value) -> Value:
+        """Unknown where money in the window could not be converted."""
+        if not node.converted:
+            return value
+        test = f"p.unrated is not None and hit(p.unrated, {self.plan.measure_of(node)}, {after}, {upto})"
+        return Value(self.block.put(f"None if {test} else {value.name}"), True)
+
+    def _combined(self, aggregate: str, parts: list[str]) -> Value:
+        block = self.block
+        if aggregate in ("count", "sum"):
+            return Value(parts[0], False)
+        if aggregate == "mean":
+            return Value(block.put(f"{parts[1]} / {parts[0]} if {parts[0]} else None"), True)
+        return Value(block.put(f"spread({', '.join(parts)})"), True)
+
+    def _exact(self, node: Quantity) -> Value:
+        block, window = self.block, node.window
+        number = self.plan.slot_of(node, self.settled)
+        slot = self.plan.slots[number]
+        after = f"t - {window.length_us + window.before_us}"
+        upto = f"t - {window.before_us}" if window.before_us else "t"
+        series = block.put(f"q[{number}]")
+        if node.aggregate in PICKS:
+            place = slot.picks.index(self.plan.measure_of(node))
+            found = f"[] if {series} is None else {series}.picked({place}, {after}, {upto})"
+            value = Value(block.put(f"pick({node.aggregate!r}, {found})"), node.aggregate != "distinct")
+        else:
+            parts = [
+                block.put(f"0 if {series} is None else {series}.total({slot.columns.index(c)}, {after}, {upto})")
+                for c in self.plan.columns_of(node)
+            ]
+            value = self._combined(node.aggregate, parts)
+        return self._known(node, after, upto, value)
+
+    def _edges(self, node: Quantity, width: int) -> tuple[str, str]:
+        window = node.window
+        first = self.block.put(f"(t - {window.length_us + window.before_us}) // {width}")
+        last = self.block.put(f"(t - {window.before_us}) // {width}") if window.before_us else "None"
+        return first, last
+
+    def _tiles(self, node: Quantity) -> Value:
+        number = self.plan.slot_of(node, self.settled)
+        slot = self.plan.slots[number]
+        first, last = self._edges(node, slot.width_us)
+        rows = self.block.put(f"q[{number}]")
+        stride = len(slot.columns) + 1
+        parts = [
+            self.block.put(
+                f"0 if {rows} is None else total({rows}, {stride}, {slot.columns.index(c) + 1}, {first}, {last})"
+            )
+            for c in self.plan.columns_of(node)
+        ]
+        return self._rounded(node, slot.width_us, first, last, self._combined(node.aggregate, parts))
+
+    def _best(self, node: Quantity) -> Value:
+        number = self.plan.slot_of(node, self.settled)
+        slot = self.plan.slots[number]
+        first, last = self._edges(node, slot.width_us)
+        value = self.block.put(f"best(q[{number}] or {{}}, {node.aggregate!r}, {first}, {last})")
+        return self._rounded(node, slot.width_us, first, last, Value(value, node.aggregate != "distinct"))
+
+    def _rounded(self, node: Quantity, width: int, first: str, last: str, value: Value) -> Value:
+        """The unconvertible within the window's tiles make it unknown."""
+        upto = "t" if last == "None" else f"({last} + 1) * {width} - 1"
+        return self._known(node, f"{first} * {width} - 1", upto, value)
+
+    def _lifetime(self, node: Quantity) -> Value:
+        number = self.plan.slot_of(node, self.settled)
+        totals = self.block.put(f"q[{number}]")
+        return self._known(node, str(-(2**62)), "t", self._totals(node, totals, self.plan.slots[number].columns))
+
+    def _totals(self, node: Quantity, totals: str, columns: list[tuple[int, str]]) -> Value:
+        block = self.block
+        places = [columns.index(column) for column in self.plan.columns_of(node)]
+        if node.aggregate in PICKS:
+            held = f"None if {totals} is None else {totals}[{places[0]}]"
+            value = block.put(f"remembered({node.aggregate!r}, {held})")
+            return Value(value, node.aggregate != "distinct")
+        return self._combined(
+            node.aggregate, [block.put(f"0 if {totals} is None else {totals}[{place}]") for place in places]
+        )
+
+    def _session(self, node: Quantity) -> Value:
+        block = self.block
+        columns = self.plan.session_settled if self.settled else self.plan.session_live
+        totals = block.put(f"None if s is None else s.{'settled' if self.settled else 'totals'}")
+        value = self._totals(node, totals, columns)
+        test = "s is None"
+        if node.converted:
+            test += f" or s.unrated is not None and {self.plan.measure_of(node)} in s.unrated"
+        return Value(block.put(f"None if {test} else {value.name}"), True)
+
+
+def compile_rule(rule: Rule, plan: Plan, asked: list[Expression]) -> tuple[RuleFunctions, str]:
+    """Compile a rule; `asked` are the expressions whose values an alert shows. Returns functions, source."""
+    constants: dict[str, Any] = {
+        "hit": hit,
+        "spread": spread,
+        "pick": pick,
+        "remembered": remembered,
+        "total": tiles.total,
+        "best": tiles.best,
+    }
+    lines: list[str] = []
+
+    block = Block(constants)
+    _Judgement(block, plan, rule).condition(rule.when)
+    lines += ["def when(p, t, s):", "    q = p.slots", *block.lines]
+
+    block = Block(constants)
+    emitter = _Judgement(block, plan, rule)
+    for severity in sorted(rule.escalate, key=SEVERITIES.index, reverse=True):
+        value = emitter.emit(rule.escalate[severity])
+        block.line(f"if {value.name}: return {SEVERITIES.index(severity)}")
+    block.line("return -1")
+    lines += ["def level(p, t, s):", "    q = p.slots", *block.lines]
+
+    block = Block(constants)
+    emitter = _Judgement(block, plan, rule)
+    names = [emitter.emit(expression).name for expression in asked]
+    block.line(f"return [{', '.join(names)}]")
+    lines += ["def facts(p, t, s):", "    q = p.slots", *block.lines]
+
+    source = "\n".join(lines)
+    exec(compile(source, f"<rule {rule.id}>", "exec"), constants)  # noqa: S102
+    return RuleFunctions(constants["when"], constants["level"], constants["facts"]), source

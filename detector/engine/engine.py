@@ -1,0 +1,501 @@
+"""The engine: events in, alerts out. Pure: no clock, no randomness, no input or output.
+
+One engine serves one partition (or one file). `apply` puts an event where its time belongs and judges the
+rules that its type triggers, at the player's clock; `tick` lets time pass for the rules on silence and on
+sessions. Drivers decide when to call which; what comes out does not depend on it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import Any
+
+from detector.engine.compile_events import EventCompiler
+from detector.engine.judging import Effects, Judged, Judges
+from detector.engine.places import Places
+from detector.engine.plan import Plan
+from detector.engine.records import Records
+from detector.engine.settling import Settler
+from detector.events.identity import fingerprint, identity
+from detector.events.instants import HOUR_US, local_parts, micros, utc_day
+from detector.events.money import Currencies, Rates
+from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Event, PlayerProfile, Void
+from detector.language.rule import Rule
+from detector.players.player import (
+    LONG_AGO,
+    MINUTE_US,
+    NEVER,
+    SESSION_GAP_US,
+    SESSION_MEMORY_US,
+    Pending,
+    Player,
+    Session,
+)
+from detector.players.seen import MEMORY_US
+
+GRACE_US = 15 * MINUTE_US
+IDLE_US = 6 * HOUR_US
+"""A player this long without an event is folded up into a record until the next one."""
+ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
+RECENT = 20
+"""How many ids of non-bet events are kept a player, to be shown in alerts."""
+_LAG_US = 31 * MINUTE_US
+"""How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
+
+_at = attrgetter("at")
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    CONFLICT = "conflict"
+    """Its id was seen with other content: a reconciliation mismatch, to be refused."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the engine did; all numbers are of events unless said otherwise."""
+
+    accepted: int = 0
+    repeated: int = 0
+    conflicts: int = 0
+    late: int = 0
+    cancelled: int = 0  # taken back before they came
+    undone: int = 0
+    undone_twice: int = 0  # a second correction of the same target: ignored
+    undo_missed: int = 0  # the window that should have held the target did not
+    not_undoable: int = 0  # counted by max min distinct first last, which keep it
+    unrated: int = 0  # money without a rate
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Everything about one type of event that `apply` looks up."""
+
+    type: str
+    code: int
+    apply: Callable[..., tuple[Any, ...] | None] | None = None
+    undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]] | None = None
+    fold: Callable[..., None] | None = None
+    judges: list[Judged] = field(default_factory=list)
+    latest_live: list[int] = field(default_factory=list)
+    latest_settled: list[int] = field(default_factory=list)
+    is_activity: bool = False
+    is_away: bool = False
+    is_shown: bool = False
+    has_currency: bool = False
+
+
+class Engine:
+    """Windows, sessions, silences and episodes of all players of one partition.
+
+    Parameters
+    ----------
+    rules
+        Those to be judged, whatever their status; alerts of shadow rules come out apart.
+    places, rates, currencies
+        Zones of brands and jurisdictions, dated exchange rates, exponents of currencies.
+    grace_us
+        How far behind the high mark the watermark trails, in µs.
+    keep_records
+        Whether to note which players were touched, for `records`.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        places: Places | None = None,
+        rates: Rates | None = None,
+        currencies: Currencies | None = None,
+        grace_us: int = GRACE_US,
+        *,
+        keep_records: bool = True,
+    ) -> None:
+        self.places = places or Places()
+        currencies = currencies or Currencies()
+        self.rates = rates or Rates(currencies)
+        self.grace_us = grace_us
+        self.counts = Counts()
+        self.high_us = LONG_AGO
+        self.ticked_us = LONG_AGO
+        self.plan = Plan(rules)
+        codes = {type_: code for code, type_ in enumerate(EVENT_TYPES)}
+        self.judges = Judges(rules, self.plan, currencies, codes)
+        compiler = EventCompiler(self.plan)
+        functions = compiler.compile()
+        self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
+        shown = {slot.type for slot in self.plan.slots if slot.kind == "exact"}
+        kinds = [_Kind(type_, code) for type_, code in codes.items()]
+        self._kinds: dict[type[Event], _Kind] = {}
+        for kind in kinds:
+            made = functions.get(kind.type)
+            if made is not None:
+                kind.apply, kind.undo, kind.fold = made.apply, made.undo, made.fold
+            kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
+            kind.is_activity = kind.type in ACTIVITIES
+            kind.is_away = kind.type in ("break_start", "self_exclusion")
+            kind.is_shown = kind.type in shown or bool(kind.judges) and kind.type != "bet"
+            kind.has_currency = "currency" in FIELDS.get(kind.type, ())
+            for number, slot in enumerate(self.plan.slots):
+                if slot.kind == "latest" and slot.type == kind.type:
+                    (kind.latest_settled if slot.settled else kind.latest_live).append(number)
+            self._kinds[EVENT_TYPES[kind.type]] = kind
+        self._settler = Settler(
+            kinds,
+            [(d, [j for j in self.judges.rules if j.rule.trigger.silence_us == d]) for d in self.plan.silences],
+            [j for j in self.judges.rules if j.rule.trigger.during_session],
+            self.judges.judge,
+        )
+        self._timed = self.plan.timed
+        self._keeping = keep_records
+        self._records = Records(self.plan)
+        self._players: dict[str, Player] = {}
+        self._folded: dict[str, bytes] = {}
+        self._touched: list[Player] = []
+        self._alarms: list[tuple[int, str]] = []
+        self._low_us = LONG_AGO if self._timed else NEVER
+        self._swept_us = LONG_AGO
+
+    # Events
+
+    @property
+    def watermark_us(self) -> int:
+        """The high mark less the grace: up to here, events have arrived."""
+        return self.high_us - self.grace_us
+
+    def apply(self, event: AnyEvent) -> Outcome:
+        """Take one event in. A tick event moves the watermark, and judges what is then due."""
+        kind = self._kinds[type(event)]
+        at = micros(event.ts)
+        if kind.type == "tick":
+            self.high_us = max(self.high_us, at + self.grace_us)
+            self.counts.accepted += 1
+            self.tick(at)
+            return Outcome.ACCEPTED
+        p = self._players.get(event.player)
+        if p is None:
+            p = self._player(event.player)
+        clock = max(p.clock, at)
+        name = identity(event.source, event.id)
+        content = fingerprint(event)
+        known = p.seen.admit(name, content, at, clock)
+        if known is not None:
+            if known == content:
+                self.counts.repeated += 1
+                return Outcome.REPEATED
+            self.counts.conflicts += 1
+            return Outcome.CONFLICT
+        self.counts.accepted += 1
+        if at > self.high_us:
+            self.high_us = at
+        elif at < self.high_us - self.grace_us:
+            self.counts.late += 1
+        p.clock = clock
+        if at < p.first:
+            p.first = at
+        if not p.touched and self._keeping:
+            p.touched = True
+            self._touched.append(p)
+        if p.currency is None and kind.has_currency:
+            p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
+        if type(event) is Void:
+            self._undo(p, event, event.target, event.voided)
+            self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided), event.id)
+            return Outcome.ACCEPTED
+        session = self._live_session(p, event, kind, at)
+        cancelled = p.awaited is not None and p.awaited.pop(name, None) is not None
+        if event.replaces is not None:
+            assert event.replaced is not None
+            self._undo(p, event, event.replaces, event.replaced)
+        values = None
+        if cancelled:
+            self.counts.cancelled += 1
+        elif kind.apply is not None:
+            values = kind.apply(p, event, at, session, clock if clock < self._low_us else self._low_us, self)
+        if kind.latest_live:
+            self._note_latest(p, kind, at)
+        if type(event) is PlayerProfile:
+            self._note_profile(p, event, at)
+        if self._timed:
+            self._await(p, event, kind, at, session, values)
+        if cancelled:
+            return Outcome.ACCEPTED
+        if kind.is_shown:
+            self._show(p, kind, at, event.id)
+        judges = kind.judges
+        if event.replaced is not None:
+            others = self._kinds[type(event.replaced)].judges
+            judges = [*judges, *(judged for judged in others if judged not in judges)]
+        if judges:
+            self._judge(p, judges, session, event.id)
+        return Outcome.ACCEPTED
+
+    def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
+        clock, outcome = p.clock, self.judges
+        for judged in judges:
+            holds = judged.functions.when(p, clock, session)
+            if holds:
+                outcome.held(judged, p, clock, session, event)
+            elif holds is None:
+                outcome.suppressed[judged.rule.id, "unknown"] += 1
+
+    @staticmethod
+    def _note_latest(p: Player, kind: _Kind, at: int) -> None:
+        for slot in kind.latest_live:
+            if p.slots[slot] is None or p.slots[slot] < at:
+                p.slots[slot] = at
+
+    @staticmethod
+    def _show(p: Player, kind: _Kind, at: int, event: str) -> None:
+        if p.recent is None:
+            p.recent = []
+        p.recent.append((at, kind.code, event))
+        if len(p.recent) > RECENT:
+            p.recent.remove(min(p.recent))
+
+    @staticmethod
+    def _note_profile(p: Player, event: PlayerProfile, at: int) -> None:
+        if p.profile is None:
+            p.profile = []
+        place = bisect_right(p.profile, at, key=lambda known: known[0])
+        p.profile.insert(place, (at, event.timezone, event.jurisdiction))
+        # Late bets look back at most a little: the last few profiles are enough.
+        del p.profile[:-8]
+
+    # Sessions
+
+    def _session(self, p: Player, event: AnyEvent) -> Session | None:
+        """The session an event belongs to, without changing anything."""
+        if event.session is not None:
+            return p.sessions.get(event.session)
+        at = micros(event.ts)
+        best = None
+        for session in p.sessions.values():
+            if session.open and at - session.last <= SESSION_GAP_US and (best is None or session.start >= best.start):
+                best = session
+        return best
+
+    def _live_session(self, p: Player, event: AnyEvent, kind: _Kind, at: int) -> Session | None:
+        """The session an arriving event belongs to, opened or ended by it if need be."""
+        key = event.session
+        if key is None and kind.type == "session_start":
+            key = f"\0{event.id}"
+        session = p.sessions.get(key) if key is not None else self._session(p, event)
+        if session is None:
+            if key is None:
+                return None
+            session = self._open(p, key, at)
+        elif at > session.last:
+            if at - session.last > SESSION_GAP_US:
+                session.open = False
+            session.last = at
+        elif at < session.start:
+            session.start = at
+        if kind.type == "session_start":
+            session.channel = event.channel  # type: ignore[union-attr]
+            for other in p.sessions.values():
+                if other is not session and other.channel == session.channel and other.start <= at:
+                    other.open = False
+        elif kind.type == "session_end":
+            session.open = False
+        return session
+
+    @staticmethod
+    def _open(p: Player, key: str, at: int) -> Session:
+        forgotten = p.clock - SESSION_MEMORY_US
+        for old in [s for s in p.sessions.values() if s.last <= forgotten and s not in p.running]:
+            del p.sessions[old.key]
+        session = p.sessions[key] = Session(key, None, at)
+        return session
+
+    # Corrections
+
+    def _undo(self, p: Player, carrier: AnyEvent, target: str, carried: AnyEvent) -> None:
+        """Take a target out of the windows that still reach it, once."""
+        name = identity(carrier.source, target)
+        at = micros(carried.ts)
+        if p.undone is None:
+            p.undone = {}
+        if name in p.undone:
+            self.counts.undone_twice += 1
+            return
+        if len(p.undone) >= 64 and not self.plan.lifetime:
+            limit = p.clock - max(self.plan.reach_us, MEMORY_US)
+            p.undone = {known: when for known, when in p.undone.items() if when > limit}
+        p.undone[name] = at
+        if at > p.clock - MEMORY_US and not p.seen.knows(name, p.clock):
+            if p.awaited is None:
+                p.awaited = {}
+            p.awaited[name] = at
+            return
+        self.counts.undone += 1
+        kind = self._kinds[type(carried)]
+        session = self._session(p, carried)
+        if kind.undo is not None:
+            keep = min(p.clock, self._low_us)
+            values, missed, kept = kind.undo(p, carried, at, session, keep, self)
+            self.counts.undo_missed += missed
+            self.counts.not_undoable += kept
+            if values is not None:
+                self._unfold(p, kind, values, at, session)
+        if p.recent is not None:
+            p.recent = [known for known in p.recent if known[2] != target]
+        self.judges.note(p, kind.type, carrier.id)
+
+    @staticmethod
+    def _unfold(p: Player, kind: _Kind, values: tuple[Any, ...], at: int, session: Session | None) -> None:
+        for waiting in p.pending:
+            if waiting.at == at and waiting.code == kind.code and waiting.values == values:
+                waiting.values = None
+                return
+        if kind.fold is not None:
+            kind.fold(p, values, at, session, at, -1)
+
+    # Time
+
+    def _await(
+        self,
+        p: Player,
+        event: AnyEvent,
+        kind: _Kind,
+        at: int,
+        session: Session | None,
+        values: tuple[Any, ...] | None,
+    ) -> None:
+        """Let an event wait until the watermark passes it, if a moment's rule may ask for it."""
+        if session is None and values is None and not (kind.is_activity or kind.is_away or kind.latest_settled):
+            if kind.type != "self_exclusion_end":
+                return
+        until = NEVER
+        if kind.is_away and event.until is not None:  # type: ignore[union-attr]
+            until = micros(event.until)  # type: ignore[union-attr]
+        waiting = Pending(at, kind.code, session, values, until)
+        pending = p.pending
+        if pending and at < pending[-1].at:
+            pending.insert(bisect_right(pending, at, key=_at), waiting)
+        else:
+            pending.append(waiting)
+        soon = at + MINUTE_US
+        if p.wake > soon or p.blocked:
+            p.wake = min(soon, self.ticked_us) if p.blocked else soon
+            p.blocked = False
+            heappush(self._alarms, (p.wake, p.key))
+
+    def tick(self, watermark_us: int) -> None:
+        """Judge everything that is due up to a watermark; going back does nothing."""
+        if watermark_us <= self.ticked_us:
+            return
+        self.ticked_us = watermark_us
+        if self._timed:
+            self._low_us = watermark_us - _LAG_US
+        alarms = self._alarms
+        while alarms and alarms[0][0] <= watermark_us:
+            due, key = heappop(alarms)
+            p = self._players.get(key)
+            if p is None:
+                if key not in self._folded:
+                    continue
+                p = self._player(key)
+            if p.wake != due:
+                continue
+            self._settler.settle(p, watermark_us)
+            if self._keeping and not p.touched:
+                p.touched = True
+                self._touched.append(p)
+            if p.wake < NEVER:
+                heappush(alarms, (p.wake, key))
+        if watermark_us - self._swept_us >= IDLE_US:
+            self._sweep(watermark_us)
+
+    def _sweep(self, watermark_us: int) -> None:
+        """Fold idle players up into their records; their alarms stay set."""
+        self._swept_us = watermark_us
+        idle = [p for p in self._players.values() if p.clock < watermark_us - IDLE_US and not p.touched]
+        for p in idle:
+            self._folded[p.key] = self._records.write(p, self._low_us)
+            del self._players[p.key]
+
+    # What comes out, and what is stored
+
+    def take(self) -> Effects:
+        """Alerts and notes since the last call."""
+        effects = self.judges.effects
+        self.judges.effects = Effects()
+        return effects
+
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """The record of every player touched since the last call."""
+        touched, self._touched = self._touched, []
+        for p in touched:
+            p.touched = False
+            yield p.key, self._records.write(p, self._low_us)
+
+    def load(self, player: str, record: bytes) -> None:
+        """Take a stored player back; StateError if the record cannot be read."""
+        self._players.pop(player, None)
+        self._folded[player] = record
+        wake = self._records.wake(record)
+        if wake < NEVER:
+            heappush(self._alarms, (wake, player))
+
+    def marks(self) -> bytes:
+        """The partition's own state: marks of time, counts, and how to read the records."""
+        return self._records.write_marks(self)
+
+    def load_marks(self, marks: bytes) -> None:
+        """Take the partition's state back; before any `load`."""
+        self._records.read_marks(self, marks)
+        if self._timed:
+            self._low_us = self.ticked_us - _LAG_US
+
+    def _player(self, key: str) -> Player:
+        record = self._folded.pop(key, None)
+        p = Player(key, len(self.plan.slots)) if record is None else self._records.read(key, record)
+        self._players[key] = p
+        return p
+
+    # What event functions ask for (compile_events.Outside)
+
+    def convert(self, amount: int, currency: str, to: str | None, at_us: int) -> float | None:
+        """Money at the rate of its UTC day; None without one."""
+        return None if to is None else self.rates.convert(amount, currency, to, utc_day(at_us))
+
+    def local(self, player: Player, event: Any, at_us: int) -> tuple[int, str]:
+        """Hour and date where the player is."""
+        jurisdiction = event.jurisdiction
+        if player.profile is not None:
+            placed = bisect_right(player.profile, micros(event.ts), key=lambda known: known[0])
+            if placed:
+                _, zone, home = player.profile[placed - 1]
+                if zone is not None:
+                    return local_parts(at_us, zone)
+                jurisdiction = jurisdiction or home
+        return local_parts(at_us, self.places.zone(event.brand, jurisdiction))
+
+    def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:
+        """Note (or take back) money that no rate could convert."""
+        if player.unrated is None:
+            player.unrated = {}
+        times = player.unrated.setdefault(measure, [])
+        if sign > 0:
+            self.counts.unrated += 1
+            times.append(at_us)
+            if session is not None:
+                session.unrated = [*(session.unrated or ()), measure]
+            return
+        if at_us in times:
+            times.remove(at_us)
+        if session is not None and session.unrated and measure in session.unrated:
+            session.unrated.remove(measure)
+
+    def __len__(self) -> int:
+        """How many players are known."""
+        return len(self._players) + len(self._folded)
+

@@ -1,0 +1,156 @@
+"""Judging rules: episodes, and the alerts they make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from detector.engine.alerts import Alert, Facts, Note, alert_id
+from detector.engine.compile_rules import RuleFunctions, compile_rule
+from detector.engine.plan import Plan, leaves
+from detector.events.instants import rfc3339_ms
+from detector.events.money import Currencies
+from detector.language.rule import SEVERITIES, Rule
+from detector.language.syntax import Quantity, Since
+from detector.players.player import Episode, Player, Session
+
+EVENTS_SHOWN = 20
+
+
+@dataclass(slots=True)
+class Effects:
+    """What judging brought about since it was last asked.
+
+    `shadow` holds the alerts of rules that only run beside the live ones.
+    """
+
+    alerts: list[Alert] = field(default_factory=list)
+    shadow: list[Alert] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+class Judged:
+    """One rule, ready to be judged."""
+
+    __slots__ = ("cooldown_us", "facts", "functions", "reads", "remind_us", "rule", "severity", "source")
+
+    def __init__(self, rule: Rule, plan: Plan, currencies: Currencies) -> None:
+        self.rule = rule
+        self.facts = Facts(rule, currencies)
+        self.functions: RuleFunctions
+        self.functions, self.source = compile_rule(rule, plan, self.facts.expressions)
+        self.severity = SEVERITIES.index(rule.severity)
+        self.cooldown_us = rule.cooldown_us
+        self.remind_us = rule.remind_us
+        # How far back each type of event matters to `when`: -1 for ever.
+        self.reads: dict[str, int] = {}
+        for node in leaves(rule.when, dict(rule.lets)):
+            if isinstance(node, Quantity):
+                window = node.window
+                reach = window.length_us + window.before_us if window.scope == "over" else -1
+                known = self.reads.get(node.type, 0)
+                self.reads[node.type] = -1 if -1 in (reach, known) else max(reach, known)
+            elif isinstance(node, Since):
+                self.reads[node.type] = -1
+
+
+class Judges:
+    """All rules of a set, and what became of their judgements.
+
+    Attributes
+    ----------
+    suppressed
+        (rule id, why) → how often a rule held, or could not be told, without an alert.
+    """
+
+    def __init__(self, rules: Sequence[Rule], plan: Plan, currencies: Currencies, codes: dict[str, int]) -> None:
+        self.rules = [Judged(rule, plan, currencies) for rule in rules]
+        self.effects = Effects()
+        self.suppressed: Counter[tuple[str, str]] = Counter()
+        self.types = {code: type_ for type_, code in codes.items()}
+
+    def judge(self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None) -> None:
+        """Judge one rule at an instant, `event` being the id that caused it."""
+        holds = judged.functions.when(p, at_us, session)
+        if holds:
+            self.held(judged, p, at_us, session, event)
+        elif holds is None:
+            self.suppressed[judged.rule.id, "unknown"] += 1
+
+    def held(self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None) -> None:
+        """A rule holds: open an episode, or go on with the one that is open."""
+        rule = judged.rule
+        reached = judged.functions.level(p, at_us, session) if rule.escalate else -1
+        episode = p.episodes.get(rule.id)
+        if episode is None or at_us - episode.held_at >= judged.cooldown_us:
+            kind, severity = "open", max(reached, judged.severity)
+            episode = p.episodes[rule.id] = Episode(at_us, severity, "")
+        elif reached > episode.severity:
+            kind, severity = "escalate", reached
+        elif judged.remind_us is not None and at_us - episode.alerted_at >= judged.remind_us:
+            kind, severity = "remind", episode.severity
+        else:
+            episode.held_at = at_us
+            self.suppressed[rule.id, "open"] += 1
+            return
+        episode.held_at = episode.alerted_at = at_us
+        episode.severity = severity
+        alert = self._alert(judged, p, at_us, session, event, kind, SEVERITIES[severity])
+        episode.alert = alert.id
+        (self.effects.shadow if rule.status == "shadow" else self.effects.alerts).append(alert)
+
+    def _alert(
+        self,
+        judged: Judged,
+        p: Player,
+        at_us: int,
+        session: Session | None,
+        event: str | None,
+        kind: str,
+        severity: str,
+    ) -> Alert:
+        rule = judged.rule
+        values: list[Any] = judged.functions.facts(p, at_us, session)
+        return Alert(
+            id=alert_id(p.key, rule, at_us, kind, severity),
+            player=p.key,
+            rule=rule.name,
+            kind=kind,
+            title=rule.title,
+            category=rule.category,
+            audience=rule.audience,
+            severity=severity,
+            opened_at=rfc3339_ms(at_us),
+            # The score that these three belong to is not built yet.
+            score=None,
+            band=None,
+            contributions=None,
+            evidence=judged.facts.evidence(values, at_us, p.currency),
+            events=self._events(judged, p, at_us, event),
+            explanation=judged.facts.explanation(values, p.currency),
+            sources=list(rule.sources),
+            response=rule.respond,
+        )
+
+    def _events(self, judged: Judged, p: Player, at_us: int, event: str | None) -> list[str]:
+        found = [] if event is None else [event]
+        for at, code, known in reversed(p.recent or ()):
+            reach = judged.reads.get(self.types[code])
+            if reach is None or at > at_us or known == event:
+                continue
+            if reach < 0 or at > at_us - reach:
+                found.append(known)
+        return found[: EVENTS_SHOWN + (event is not None)]
+
+    def note(self, p: Player, type_: str, event: str) -> None:
+        """A correction changed what open episodes may stand on: their alerts gain a note."""
+        for judged in self.rules:
+            if type_ not in judged.reads:
+                continue
+            episode = p.episodes.get(judged.rule.id)
+            if episode is not None and p.clock - episode.held_at < judged.cooldown_us:
+                self.effects.notes.append(
+                    Note(p.key, episode.alert, event, "event_corrected", rfc3339_ms(p.clock))
+                )

@@ -1,0 +1,262 @@
+"""From a rule set to what has to be kept: every distinct quantity once, however many rules ask for it.
+
+A *measure* is what an event contributes: `(type, field, where, currency)`. A *column* is how measures are
+remembered: their number, sum, sum of squares, or the ones picked among (min max first last distinct). A
+*slot* is one window store of a player; its number is the same for all players of a plan.
+
+Rules judged at an event read the live columns, those judged at a moment (silence, session minutes) the
+settled ones, which the engine fills only as time passes; exact windows of non-bet types serve both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from detector.language.rule import Rule
+from detector.language.syntax import (
+    Arithmetic,
+    Call,
+    Comparison,
+    Expression,
+    Logic,
+    Membership,
+    Name,
+    Negation,
+    Not,
+    Quantity,
+    Since,
+)
+from detector.windows.tiles import tile_width
+
+PICKS = ("min", "max", "first", "last", "distinct")
+NUMBERS = {"count": ("n",), "sum": ("sum",), "mean": ("n", "sum"), "std": ("n", "sum", "sq")}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one event contributes to a quantity; `field` None counts the event."""
+
+    type: str
+    field: str | None
+    where: Expression | None
+    kind: str | None
+    converted: bool
+    currency: str | None
+
+    @property
+    def key(self) -> str:
+        """A text that means the same in every plan."""
+        return repr((self.type, self.field, self.where, self.kind, self.converted, self.currency))
+
+
+Column = tuple[int, str]
+"""(number of the measure, stat): stat is n, sum, sq or one of PICKS."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One window store: `kind` is exact, tiles, best, totals or latest."""
+
+    kind: str
+    key: str
+    columns: list[Column] = field(default_factory=list)
+    picks: list[int] = field(default_factory=list)  # exact: measures picked among
+    type: str = ""
+    length_us: int = 0
+    reach_us: int = 0  # how far back the windows over this slot look
+    aggregate: str = ""
+    settled: bool = False
+
+    @property
+    def width_us(self) -> int:
+        return tile_width(self.length_us)
+
+
+class Plan:
+    """All slots and measures of a rule set.
+
+    Attributes
+    ----------
+    measures, slots
+        In order of their numbers.
+    session_live, session_settled
+        Columns of a session's totals.
+    settled_measures
+        For each event type the measures that settled columns need, in the order in which they travel.
+    silences
+        The distinct lengths of silence in µs, ascending.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.measures: list[Measure] = []
+        self.slots: list[Slot] = []
+        self._numbers: dict[Measure, int] = {}
+        self._slots: dict[tuple[Any, ...], int] = {}
+        self.session_live: list[Column] = []
+        self.session_settled: list[Column] = []
+        self.settled_measures: dict[str, list[int]] = {}
+        self.silences = sorted({r.trigger.silence_us for r in rules if r.trigger.silence_us is not None})
+        self.session_rules = any(r.trigger.during_session for r in rules)
+        for rule in rules:
+            settled = self.is_settled(rule)
+            for expression in (rule.when, *rule.lets.values(), *rule.escalate.values()):
+                for node in leaves(expression, {}):
+                    if isinstance(node, Quantity):
+                        self._add_quantity(node, settled)
+                    elif isinstance(node, Since):
+                        self.latest(node.type, settled)
+        for measure in tuple(self.measures):
+            if measure.where is not None and any(
+                isinstance(node, Name) and node.name == "gap" for node in walk(measure.where)
+            ):
+                self.latest(measure.type, False)
+            if measure.field == "gap":
+                self.latest(measure.type, False)
+        self.timed = bool(self.silences) or self.session_rules
+        self.reach_us = max((slot.reach_us for slot in self.slots), default=0)
+        self.lifetime = any(slot.kind == "totals" for slot in self.slots)
+
+    @staticmethod
+    def is_settled(rule: Rule) -> bool:
+        """Whether a rule is judged at moments that the watermark passes, rather than at events."""
+        return not rule.trigger.events
+
+    def measure_of(self, quantity: Quantity) -> int:
+        """The number of a quantity's measure."""
+        name = None if quantity.aggregate == "count" else quantity.field
+        measure = Measure(
+            quantity.type,
+            name,
+            quantity.where,
+            str(quantity.kind) if name in ("old", "new") else None,
+            quantity.converted,
+            quantity.currency if quantity.converted or _reads_money(quantity) else None,
+        )
+        number = self._numbers.get(measure)
+        if number is None:
+            number = self._numbers[measure] = len(self.measures)
+            self.measures.append(measure)
+        return number
+
+    def slot_of(self, quantity: Quantity, settled: bool) -> int:
+        """The number of the slot a quantity (not over a session) is kept in."""
+        window = quantity.window
+        if window.scope == "lifetime":
+            return self._slot(("lifetime", settled), "totals", f"lifetime {settled}", settled=settled)
+        if quantity.type != "bet":
+            return self._slot(("exact", quantity.type), "exact", f"exact {quantity.type}", type=quantity.type)
+        if quantity.aggregate in PICKS:
+            measure = self.measure_of(quantity)
+            key = ("best", window.length_us, measure, quantity.aggregate, settled)
+            return self._slot(
+                key,
+                "best",
+                f"best {window.length_us} {self.measures[measure].key} {quantity.aggregate} {settled}",
+                length_us=window.length_us,
+                aggregate=quantity.aggregate,
+                settled=settled,
+            )
+        key = ("tiles", window.length_us, settled)
+        return self._slot(key, "tiles", f"tiles {window.length_us} {settled}", length_us=window.length_us, settled=settled)
+
+    def latest(self, type_: str, settled: bool) -> int:
+        """The slot that holds the time of the latest event of a type."""
+        return self._slot(("latest", type_, settled), "latest", f"latest {type_} {settled}", type=type_, settled=settled)
+
+    def columns_of(self, quantity: Quantity) -> list[Column]:
+        """The columns a quantity is computed from."""
+        measure = self.measure_of(quantity)
+        if quantity.aggregate in PICKS:
+            return [(measure, quantity.aggregate)]
+        return [(measure, stat) for stat in NUMBERS[quantity.aggregate]]
+
+    def _slot(self, key: tuple[Any, ...], kind: str, name: str, **more: Any) -> int:
+        number = self._slots.get(key)
+        if number is None:
+            number = self._slots[key] = len(self.slots)
+            self.slots.append(Slot(kind, name, **more))
+        return number
+
+    def _add_quantity(self, quantity: Quantity, settled: bool) -> None:
+        measure, columns, window = self.measure_of(quantity), self.columns_of(quantity), quantity.window
+        if window.scope == "session":
+            target = self.session_settled if settled else self.session_live
+            target.extend(column for column in columns if column not in target)
+        else:
+            slot = self.slots[self.slot_of(quantity, settled)]
+            slot.reach_us = max(slot.reach_us, window.length_us + window.before_us)
+            if slot.kind == "exact" and quantity.aggregate in PICKS:
+                if measure not in slot.picks:
+                    slot.picks.append(measure)
+            else:
+                slot.columns.extend(column for column in columns if column not in slot.columns)
+        if settled and (window.scope != "over" or quantity.type == "bet"):
+            travelling = self.settled_measures.setdefault(quantity.type, [])
+            if measure not in travelling:
+                travelling.append(measure)
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """What a stored record's numbers mean, so that another plan can take over what it shares."""
+        def named(columns: list[Column]) -> list[str]:
+            return [f"{stat} {self.measures[m].key}" for m, stat in columns]
+
+        return {
+            "slots": [
+                [s.kind, s.key, named(s.columns), [self.measures[m].key for m in s.picks]] for s in self.slots
+            ],
+            "session_live": named(self.session_live),
+            "session_settled": named(self.session_settled),
+            "settled": {t: [self.measures[m].key for m in ms] for t, ms in self.settled_measures.items()},
+            "measures": [m.key for m in self.measures],
+            "silences": self.silences,
+        }
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits that change when the layout does."""
+        return hashlib.sha256(msgspec.json.encode(self.layout)).hexdigest()[:16]
+
+
+def _reads_money(quantity: Quantity) -> bool:
+    if quantity.where is None:
+        return False
+    return any(isinstance(node, Name) and node.kind == "money" for node in walk(quantity.where))
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    """The expressions right below a node, a quantity's `where` left out."""
+    if isinstance(node, (Negation, Not)):
+        return (node.operand,)
+    if isinstance(node, (Arithmetic, Comparison)):
+        return (node.left, node.right)
+    if isinstance(node, Membership):
+        return (node.item,)
+    if isinstance(node, Logic):
+        return node.operands
+    if isinstance(node, Call):
+        return node.arguments
+    return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """A node and all below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def leaves(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
+    """The nodes below that have no children; names of `lets` are followed into what they stand for."""
+    for below in walk(node):
+        if isinstance(below, Name) and below.name in lets:
+            yield from leaves(lets[below.name], lets)
+        elif not children(below):
+            yield below
+

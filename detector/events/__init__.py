@@ -1,0 +1,1 @@
+"""Events: the typed vocabulary, its strict decoding, money and instants."""

@@ -1,0 +1,147 @@
+"""Money: currencies and their minor units, its text form, and conversion at dated rates."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import MappingProxyType
+
+import iso4217
+
+from detector.errors import InputError, SettingsError
+from detector.events.vocabulary import MAX_MONEY
+
+_CODE = re.compile(r"[A-Z][A-Z0-9]{2,15}")
+_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+class Currencies:
+    """ISO 4217 and a deployment's own currencies, with the number of decimals each is counted in.
+
+    Parameters
+    ----------
+    own
+        Code → decimals (0 to 18) of what ISO 4217 does not know, such as {"BTC": 8}. SettingsError if a code
+        is not 3 to 16 capitals and digits, or gives an ISO currency other decimals than its own.
+
+    Attributes
+    ----------
+    exponents
+        Code → decimals of every known currency.
+
+    >>> Currencies({"BTC": 8}).parse("0.5 BTC")
+    (50000000, 'BTC')
+    """
+
+    def __init__(self, own: Mapping[str, int] | None = None) -> None:
+        # Metals, funds and test codes of ISO 4217 have no minor unit: nobody plays in them.
+        exponents = {each.code: each.exponent for each in iso4217.Currency if each.exponent is not None}
+        for code, exponent in (own or {}).items():
+            if not _CODE.fullmatch(code):
+                raise SettingsError(f"currency {code!r}: a code is 3 to 16 capital letters and digits")
+            if not 0 <= exponent <= 18:
+                raise SettingsError(f"currency {code}: decimals must be a whole number from 0 to 18")
+            if exponents.get(code, exponent) != exponent:
+                raise SettingsError(f"currency {code}: ISO 4217 gives it {exponents[code]} decimals")
+            exponents[code] = exponent
+        self.exponents: Mapping[str, int] = MappingProxyType(exponents)
+
+    def __contains__(self, code: object) -> bool:
+        return code in self.exponents
+
+    def parse(self, text: str) -> tuple[int, str]:
+        """Read "200 CAD" as (20000, "CAD"); InputError if it is no such amount or too fine for its currency."""
+        amount, _, code = text.strip().partition(" ")
+        code = code.strip()
+        if not _AMOUNT.fullmatch(amount):
+            raise InputError(f"{text!r} is no amount of money; write it like 200 CAD or 0.50 EUR")
+        if code not in self.exponents:
+            raise InputError(f"{code!r} is no known currency; use an ISO 4217 code such as CAD")
+        minor = Decimal(amount).scaleb(self.exponents[code])
+        if minor != minor.to_integral_value():
+            raise InputError(f"{text!r} is finer than {code} counts: at most {self.exponents[code]} decimals")
+        if minor > MAX_MONEY:
+            raise InputError(f"{text!r} is more than can be counted exactly")
+        return int(minor), code
+
+    def format_money(self, minor: float, code: str) -> str:
+        """Write minor units as "200.00 CAD", rounded half to even where converted money has fractions."""
+        exponent = self.exponents[code]
+        return f"{Decimal(round(minor)).scaleb(-exponent):.{exponent}f} {code}"
+
+
+class Rates:
+    """Dated exchange rates: a day has its own rate, or none.
+
+    Parameters
+    ----------
+    currencies
+        What gives the decimals of either side.
+    rates
+        (day, from, to, rate): one major unit of `from` is worth `rate` major units of `to` on that UTC day.
+        The inverse holds too unless given itself. InputError if a rate stands twice, is not above 0 or names
+        an unknown currency.
+    """
+
+    def __init__(self, currencies: Currencies, rates: Iterable[tuple[date, str, str, Decimal]] = ()) -> None:
+        self._factors: dict[tuple[int, str, str], float] = {}
+        inverse: dict[tuple[int, str, str], float] = {}
+        for day, frm, to, rate in rates:
+            for code in (frm, to):
+                if code not in currencies:
+                    raise InputError(f"rate of {day}: {code!r} is no known currency")
+            if not (rate.is_finite() and rate > 0):
+                raise InputError(f"rate of {day}: {frm} to {to} must be above 0")
+            key = (day.toordinal() - _EPOCH_DAY, frm, to)
+            if frm == to or key in self._factors:
+                raise InputError(f"rate of {day}: {frm} to {to} stands twice, or is of one currency")
+            shift = currencies.exponents[to] - currencies.exponents[frm]
+            self._factors[key] = float(rate.scaleb(shift))
+            inverse[key[0], to, frm] = float((1 / rate).scaleb(-shift))
+        self._factors = inverse | self._factors
+
+    @classmethod
+    def read(cls, path: Path, currencies: Currencies) -> Rates:
+        """Read a CSV file with the header date,from,to,rate; InputError says which line is wrong."""
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file, strict=True)
+                if reader.fieldnames != ["date", "from", "to", "rate"]:
+                    raise InputError(f"{path}:1: the header must be date,from,to,rate")
+                rows = [_rate(path, reader.line_num, row) for row in reader]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path}: cannot be read as a table of rates: {error}") from error
+        try:
+            return cls(currencies, rows)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def convert(self, minor: int, frm: str, to: str, day: int) -> float | None:
+        """Minor units of `frm` in minor units of `to`, not rounded.
+
+        Parameters
+        ----------
+        day
+            Number of the UTC day since 1970-01-01 (`instants.utc_day`).
+
+        Returns
+        -------
+        The int itself when the currencies are the same; None when that day has no rate.
+        """
+        if frm == to:
+            return minor
+        factor = self._factors.get((day, frm, to))
+        return None if factor is None else minor * factor
+
+
+def _rate(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[date, str, str, Decimal]:
+    try:
+        day, frm, to, rate = (str(row[name]).strip() for name in ("date", "from", "to", "rate"))
+        return date.fromisoformat(day), frm, to, Decimal(rate)
+    except (ValueError, InvalidOperation) as error:
+        raise InputError(f"{path}:{line}: expected a date, two currencies and a rate") from error

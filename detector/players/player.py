@@ -1,0 +1,138 @@
+"""What is known of one player: plain data, changed only by the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.players.seen import Seen
+
+MINUTE_US = 60_000_000
+SESSION_GAP_US = 30 * MINUTE_US
+"""A session without an end is over once more than this passed since its last event."""
+SESSION_MEMORY_US = 48 * 60 * MINUTE_US
+"""How long a session is known after its last event, for stragglers and corrections."""
+NEVER = 2**62
+LONG_AGO = -(2**62)
+
+
+class Session:
+    """One session, seen twice: as events arrive (live) and as the watermark passes them (settled).
+
+    The live view answers rules judged at an event; the settled one is taken through its moments in strict
+    order of time.
+    """
+
+    __slots__ = (
+        "channel",
+        "key",
+        "last",
+        "minute",
+        "open",
+        "settled",
+        "settled_last",
+        "settled_open",
+        "settled_start",
+        "start",
+        "totals",
+        "unrated",
+    )
+
+    def __init__(self, key: str, channel: str | None, start_us: int) -> None:
+        self.key = key
+        self.channel = channel
+        self.start = start_us
+        self.last = start_us
+        self.open = True
+        self.totals: list[Any] | None = None
+        self.unrated: list[int] | None = None  # measures with money that no rate could convert
+        self.settled_start = NEVER
+        self.settled_last = LONG_AGO
+        self.settled_open = True
+        self.minute = 1  # the next whole minute of its age to be judged
+        self.settled: list[Any] | None = None
+
+
+class Episode:
+    """A rule that holds, or held less than its cooldown ago."""
+
+    __slots__ = ("alert", "alerted_at", "held_at", "opened_at", "severity")
+
+    def __init__(self, opened_at: int, severity: int, alert: str) -> None:
+        self.opened_at = opened_at
+        self.held_at = opened_at
+        self.alerted_at = opened_at
+        self.severity = severity
+        self.alert = alert
+
+
+class Pending:
+    """An event that has arrived and that the watermark has not passed yet."""
+
+    __slots__ = ("at", "code", "session", "until", "values")
+
+    def __init__(
+        self, at_us: int, code: int, session: Session | None, values: tuple[Any, ...] | None, until_us: int
+    ) -> None:
+        self.at = at_us
+        self.code = code
+        self.session = session
+        self.values = values
+        self.until = until_us
+
+
+class Player:
+    """Everything kept of one player.
+
+    `slots` holds the windows of the rule set, by the numbers its plan gave them, created when first used.
+    Times are µs since the epoch.
+    """
+
+    __slots__ = (
+        "active_at",
+        "awaited",
+        "blocked",
+        "break_until",
+        "clock",
+        "currency",
+        "episodes",
+        "excluded_until",
+        "first",
+        "key",
+        "pending",
+        "profile",
+        "recent",
+        "running",
+        "seen",
+        "sessions",
+        "silences",
+        "slots",
+        "touched",
+        "undone",
+        "unrated",
+        "wake",
+    )
+
+    def __init__(self, key: str, slots: int) -> None:
+        self.key = key
+        self.clock = LONG_AGO
+        self.first = NEVER
+        self.currency: str | None = None
+        self.profile: list[tuple[int, str | None, str | None]] | None = None  # (since, zone, jurisdiction)
+        self.seen = Seen()
+        self.slots: list[Any] = [None] * slots
+        self.sessions: dict[str, Session] = {}
+        self.episodes: dict[str, Episode] = {}
+        self.recent: list[tuple[int, int, str]] | None = None  # (at, type code, id) of the latest events
+        self.undone: dict[int, int] | None = None  # identity → time of targets already taken back
+        self.awaited: dict[int, int] | None = None  # identity → time of targets taken back before they came
+        self.unrated: dict[int, list[int]] | None = None  # measure → times of money no rate could convert
+        # The settled side.
+        self.pending: list[Pending] = []
+        self.active_at = LONG_AGO  # start of the running silence
+        self.silences = 0  # how many of the rule set's silences, shortest first, this one has passed
+        self.break_until = LONG_AGO
+        self.excluded_until = LONG_AGO
+        self.running: list[Session] = []  # sessions begun and not yet over
+        self.blocked = False  # a session moment waits to know whether its session goes on
+        self.wake = NEVER  # when the engine looks at this player again, at the latest
+        self.touched = False

@@ -1,0 +1,55 @@
+"""How a simulated event looks on the wire: one player's events, numbered and in order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from detector.events.instants import rfc3339_ms
+
+SOURCE: Final = "sim"
+BRAND: Final = "aurora"
+
+SECOND_US: Final = 1_000_000
+
+Stamped = tuple[int, bytes]
+"""An event's time in microseconds since the epoch and its JSON, without a line end."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class EventWriter:
+    """Writes the events of one player.
+
+    Ids are `e1`, `e2`, … of the player. Every event is at least a millisecond (what is written of the time)
+    later than the one before, so that a player's events have one order whoever sorts them.
+    """
+
+    __slots__ = ("_count", "_jurisdiction", "last_us", "player")
+
+    def __init__(self, player: str, jurisdiction: str) -> None:
+        self.player = player
+        self.last_us = 0
+        self._jurisdiction = jurisdiction
+        self._count = 0
+
+    def write(self, kind: str, ts_us: int, session: str | None, /, **fields: object) -> Stamped:
+        """Write one event, at `ts_us` or a millisecond after the one before, whichever is later."""
+        earliest = self.last_us + 1000
+        ts_us = ts_us - ts_us % 1000 if ts_us >= earliest else earliest
+        self.last_us = ts_us
+        self._count += 1
+        event: dict[str, object] = {
+            "id": f"e{self._count}",
+            "type": kind,
+            "source": SOURCE,
+            "player": self.player,
+            "ts": rfc3339_ms(ts_us),
+            "brand": BRAND,
+            "jurisdiction": self._jurisdiction,
+        }
+        if session is not None:
+            event["session"] = session
+        event.update(fields)
+        return ts_us, _encode(event)

@@ -1,0 +1,225 @@
+"""Rules over a log: when they are judged, on what, and which alerts come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.oracle.expressions import Moment, Reader, Term
+from tests.oracle.history import ACTIVITY, GRACE, MINUTE, Arrival, Book, History, Session, Zones
+from tests.oracle.rates import Rates
+from tests.oracle.values import TRUE
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule file, read: `lets` are already inside the terms."""
+
+    id: str
+    version: int
+    severity: str
+    events: tuple[str, ...]
+    silence: int | None
+    during_session: bool
+    when: Term
+    escalate: tuple[tuple[str, Term], ...]  # from the lowest to the highest
+    cooldown: int
+    remind: int | None
+    currency: str | None
+    quantities: Mapping[str, Term]  # those of `when` and of its lets, as written
+
+    @staticmethod
+    def read(document: Mapping[str, Any]) -> Rule:
+        params = document.get("params", {})
+        names: dict[str, Term] = {}
+        currencies: set[str] = set()
+        quantities: dict[str, Term] = {}
+
+        def term(text: str) -> Term:
+            return Reader(str(text), params, names, currencies, quantities).whole()
+
+        def duration(text: str) -> int:
+            return int(Reader(str(text)).literal().amount)
+
+        for name, text in document.get("let", {}).items():
+            names[name] = term(text)
+        when = term(document["when"])
+        escalate = document.get("escalate", {})
+        higher = tuple((level, term(escalate[level])) for level in SEVERITIES if level in escalate)
+        trigger = document["trigger"]
+        silence = trigger["silence"] if isinstance(trigger, dict) else None
+        during = trigger == "during_session"
+        events = (
+            ()
+            if silence is not None or during
+            else (trigger,)
+            if isinstance(trigger, str)
+            else tuple(trigger)
+        )
+        assert len(currencies) <= 1, f"{document['id']}: money of two currencies"
+        return Rule(
+            id=document["id"],
+            version=document["version"],
+            severity=document["severity"],
+            events=events,
+            silence=None if silence is None else duration(silence),
+            during_session=during,
+            when=when,
+            escalate=higher,
+            cooldown=duration(document["cooldown"]),
+            remind=duration(document["remind"]) if "remind" in document else None,
+            currency=next(iter(currencies), None),
+            quantities=quantities,
+        )
+
+
+@dataclass
+class Episode:
+    """What a rule remembers of a player between judgements."""
+
+    last_held: int | None = None
+    reached: str = ""
+    last_alert: int = 0
+
+
+@dataclass
+class Court:
+    """Judges rules and keeps their episodes and alerts."""
+
+    rates: Rates
+    episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+    def judge(self, rule: Rule, history: History, at: int, session: Session | None) -> None:
+        moment = Moment(history, at, session, rule.currency or history.currency, self.rates)
+        if rule.when(moment) != TRUE:
+            return
+        episode = self.episodes.setdefault((history.player, rule.id), Episode())
+        highest = rule.severity
+        for level, condition in rule.escalate:
+            if condition(moment) == TRUE:
+                highest = level
+        if episode.last_held is None or at - episode.last_held >= rule.cooldown:
+            self.alert(rule, moment, episode, "open", highest)
+        elif SEVERITIES.index(highest) > SEVERITIES.index(episode.reached):
+            self.alert(rule, moment, episode, "escalate", highest)
+        elif rule.remind is not None and at - episode.last_alert >= rule.remind:
+            self.alert(rule, moment, episode, "remind", episode.reached)
+        episode.last_held = at
+
+    def alert(self, rule: Rule, moment: Moment, episode: Episode, kind: str, severity: str) -> None:
+        episode.reached = severity
+        episode.last_alert = moment.at
+        player = moment.history.player
+        self.alerts.append(
+            {
+                "player": player,
+                "rule": f"{rule.id}@{rule.version}",
+                "kind": kind,
+                "severity": severity,
+                "opened_at": moment.at,
+                "id": alert_id(player, rule, moment.at, kind, severity),
+                "evidence": {text: term(moment) for text, term in rule.quantities.items()},
+            }
+        )
+
+
+def alert_id(player: str, rule: Rule, opened_at: int, kind: str, severity: str) -> str:
+    parts = [player, rule.id, rule.version, opened_at, kind, severity]
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def run(
+    rules: Iterable[Mapping[str, Any]],
+    lines: Sequence[bytes],
+    grace_us: int = GRACE,
+    zones: Zones | None = None,
+    rates: Rates | None = None,
+) -> list[dict[str, Any]]:
+    """Every alert of a replay of `lines`, ordered by (opened_at, player, rule, id).
+
+    Parameters
+    ----------
+    rules
+        The rule files as plain YAML makes them.
+    lines
+        Valid events, in order of arrival. Silence and session rules are judged once all have arrived, so for
+        them no event may come a full grace or more behind the high mark.
+    grace_us
+        How far the last tick stays behind the high mark, in µs.
+
+    Returns
+    -------
+    list of dict
+        `player`, `rule` ("id@version"), `kind`, `severity`, `opened_at` (µs), `id`, and `evidence`:
+        the value of each quantity in `when` by its text.
+    """
+    read = [Rule.read(rule) for rule in rules]
+    book = Book(zones or Zones(), grace_us)
+    court = Court(rates or Rates())
+    for line in lines:
+        arrival = book.read(line)
+        if isinstance(arrival, Arrival):
+            history = book.players[arrival.player]
+            for rule in read:
+                if judged(rule, arrival, history.clock):
+                    court.judge(rule, history, history.clock, arrival.session)
+    watermark = book.high_mark - grace_us
+    for history in book.players.values():
+        for rule in read:
+            for at, session in moments(rule, history, watermark):
+                court.judge(rule, history, at, session)
+    return sorted(court.alerts, key=lambda a: (a["opened_at"], a["player"], a["rule"], a["id"]))
+
+
+def judged(rule: Rule, arrival: Arrival, clock: int) -> bool:
+    """Does the arrival of this event call for the rule? What came cancelled calls for none."""
+    return not arrival.cancelled(clock) and any(each in rule.events for each in arrival.judged_as)
+
+
+def moments(rule: Rule, history: History, watermark: int) -> list[tuple[int, Session | None]]:
+    """The moments of a silence or session rule that are due at `watermark`, in order."""
+    found: list[tuple[int, Session | None]] = []
+    if rule.silence is not None:
+        found = [(at, None) for at in silences(history, rule.silence)]
+    elif rule.during_session:
+        for session in sorted(history.sessions, key=lambda s: (s.start, s.opened)):
+            found += [(at, session) for at in whole_minutes(session)]
+    return sorted((m for m in found if m[0] <= watermark), key=lambda m: m[0])
+
+
+def whole_minutes(session: Session) -> Iterator[int]:
+    yield from range(session.start + MINUTE, session.stretch_end + 1, MINUTE)
+
+
+def silences(history: History, length: int) -> Iterator[int]:
+    """Ends of the silences that nothing cut and no break covers."""
+    told = sorted(history.arrivals, key=lambda a: (a.ts, a.number))
+    for place, arrival in enumerate(told):
+        if arrival.type not in ACTIVITY:
+            continue
+        due = arrival.ts + length
+        until_due = [a for a in told[place + 1 :] if a.ts <= due]
+        cut = any(a.type in ACTIVITY or a.type in ("break_start", "self_exclusion") for a in until_due)
+        if not cut and not any(start <= due < end for start, end in breaks(told)):
+            yield due
+
+
+def breaks(told: Sequence[Arrival]) -> Iterator[tuple[int, float]]:
+    """The stretches [start, end) of every break and self-exclusion; `told` is in order of time."""
+    for place, arrival in enumerate(told):
+        end = float(arrival.content.get("until", "inf"))
+        later = told[place + 1 :]
+        if arrival.type == "self_exclusion":
+            ends = [a.ts for a in later if a.type == "self_exclusion_end"]
+            yield arrival.ts, min([end, *ends])
+        elif arrival.type == "break_start":
+            if "until" not in arrival.content:
+                end = min([a.ts for a in later if a.type in ACTIVITY], default=end)
+            yield arrival.ts, end
