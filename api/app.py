@@ -39,7 +39,7 @@ def wall_clock_us() -> int:
 def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> FastAPI:
     """The HTTP service over a Redis; it connects when it starts and disconnects when it ends."""
     # A retried command may have been done the first time: whoever calls knows whether that is safe, not we.
-    redis = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+    redis = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10, protocol=2)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +82,7 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
 
 
 async def _only_by_loopback_names(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """A web page whose name was made to mean this machine could otherwise read alerts in its visitor's browser."""
+    """A web page whose name is made to mean this machine could else read alerts in its visitor's browser."""
     if not is_loopback(request.url.hostname or ""):
         return problems.Problem(problems.WRONG_HOST, "Use localhost, 127.0.0.1 or [::1].").response()
     return await call_next(request)

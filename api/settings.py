@@ -28,8 +28,8 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         None,
-        description="Redis (or Valkey) to use, as redis://, rediss:// or unix://. None: tiltwatch brings its own. "
-        "For nothing to be lost with the machine it has to run with `appendonly yes` and `appendfsync always`.",
+        description="URL of the Redis or Valkey to use (redis, rediss, unix). None: tiltwatch brings its own. "
+        "It survives a power cut only if it runs with `appendonly yes` and `appendfsync always`.",
     )
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one.")
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     def _stays_home(self) -> Self:
         if not self.allow_remote and not is_loopback(self.host):
             raise ValueError(
-                f"host may be a loopback address only (127.0.0.1, ::1, localhost), unless {PREFIX}ALLOW_REMOTE=true"
+                f"host must be 127.0.0.1, ::1 or another loopback address unless {PREFIX}ALLOW_REMOTE=true"
             )
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -18,7 +19,7 @@ class AlertsRepository:
     async def before(self, entry: str | None, count: int) -> list[tuple[str, bytes]]:
         """At most `count` alerts older than the stream entry `entry` (None: the newest), as (entry, JSON)."""
         newest = "+" if entry is None else f"({entry}"
-        found = await self._redis.xrevrange(ALERTS, max=newest, count=count)
+        found: Any = await self._redis.xrevrange(ALERTS, max=newest, count=count)
         return [(key.decode(), fields[b"a"]) for key, fields in found]
 
     async def notes(self, alert_ids: Sequence[str]) -> list[list[bytes]]:

@@ -93,5 +93,5 @@ class EventsService:
 def _new_event(event: Event, original: bytes) -> NewEvent:
     if isinstance(event, Tick):  # time passing twice is no repeat
         return NewEvent(b"", b"", original)
-    name = xxhash.xxh3_64_digest(event.player) + identity(event.source, event.id).to_bytes(8)
+    name = xxhash.xxh3_64_digest(event.player.encode()) + identity(event.source, event.id).to_bytes(8)
     return NewEvent(name, fingerprint(event).to_bytes(8), original)

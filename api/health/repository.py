@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis.asyncio import Redis
 
 from detector.drivers.streams import DETECTOR
@@ -15,5 +17,5 @@ class HealthRepository:
 
     async def detector_state(self) -> str | None:
         """`loading` or `running`; None when no detector gave a sign lately."""
-        state = await self._redis.hget(DETECTOR, "state")
+        state: Any = await self._redis.hget(DETECTOR, "state")
         return None if state is None else state.decode()

@@ -16,12 +16,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import BusyLoadingError, ResponseError
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from detector.drivers.faults import where
@@ -96,7 +99,7 @@ class EmbeddedDetector:
         redis_url: str,
         make_engine: Callable[[], Engine],
         currencies: Currencies,
-        options: Options = Options(),  # noqa: B008  (frozen)
+        options: Options = Options(),
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._url = redis_url
@@ -117,12 +120,12 @@ class EmbeddedDetector:
             What is stored cannot be read.
         """
         # No retries: whether a transaction happened is for the stored state to say, after reading it anew.
-        redis = Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), socket_timeout=30)
+        redis = Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), socket_timeout=30, protocol=2)
         with redis:
             while not stop.is_set():
                 try:
                     self._serve(redis, stop)
-                except (ConnectionError, TimeoutError, BusyLoadingError) as error:
+                except (NoConnection, NoAnswer, BusyLoadingError) as error:
                     log.warning("redis went away", error=type(error).__name__)
                     stop.wait(0.5)
                 except LeaseLost:
@@ -170,7 +173,7 @@ class _Term:
     beat_at: float = 0.0
     trimmed_at: float = 0.0
     last_us: int = 0
-    dead: list[dict[str, bytes | str | int]] = field(default_factory=list)
+    dead: list[dict[Any, Any]] = field(default_factory=list)
 
     def load(self) -> None:
         """Take up the stored state."""
@@ -181,7 +184,7 @@ class _Term:
                 raise
         group = next(each for each in self.redis.xinfo_groups(EVENTS) if each["name"] == GROUP.encode())
         self.place, self.read = group["last-delivered-id"], group["entries-read"] or 0
-        marks = self.redis.get(ENGINE)
+        marks: Any = self.redis.get(ENGINE)
         if marks is not None:
             self.engine.load_marks(marks)
         players = 0
@@ -195,8 +198,8 @@ class _Term:
 
     def step(self) -> None:
         """Wait a moment for events and deal with those that came."""
-        answer = self.redis.xread({EVENTS: self.place}, count=self.options.batch, block=_BLOCK_MS)
-        entries = answer[0][1] if answer else []
+        answer: Any = self.redis.xread({EVENTS: self.place}, count=self.options.batch, block=_BLOCK_MS)
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = answer[0][1] if answer else []
         if entries:
             self._judge(entries)
             self.place = entries[-1][0]
@@ -253,7 +256,7 @@ class _Term:
         options = self.options
         effects = self.engine.take()
         with self.lease.transaction() as pipe:
-            records = dict(self.engine.records())
+            records: dict[Any, Any] = dict(self.engine.records())
             if records:
                 pipe.hset(PLAYERS, mapping=records)
             pipe.set(ENGINE, self.engine.marks())

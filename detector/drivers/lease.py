@@ -10,15 +10,15 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from detector.drivers.streams import DETECTOR
+from detector.drivers.streams import DETECTOR, EVENTS
 from detector.errors import SettingsError
 
 
@@ -48,7 +48,7 @@ class Lease:
         SettingsError
             Another detector holds it and is alive.
         """
-        seen: bytes | None = None
+        seen: Any = None
         while not stop.is_set():
             beat = self._redis.hget(DETECTOR, "beat")
             if beat is None:
@@ -57,9 +57,9 @@ class Lease:
             elif seen is None:
                 seen = beat
             elif beat != seen:
-                holder = (self._redis.hget(DETECTOR, "holder") or b"unknown").decode()
+                holder: Any = self._redis.hget(DETECTOR, "holder") or b"unknown"
                 raise SettingsError(
-                    f"another detector ({holder}) reads {DETECTOR.partition(':')[0]}:events on this Redis; "
+                    f"another detector ({holder.decode()}) reads {EVENTS} on this Redis; "
                     "stop it, or use another Redis"
                 )
             stop.wait(0.05)
@@ -74,7 +74,7 @@ class Lease:
         LeaseLost
         """
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.watch(DETECTOR)
+            pipe.watch(DETECTOR)  # type: ignore[no-untyped-call]
             if pipe.hget(DETECTOR, "token") != self._token:
                 raise LeaseLost
             pipe.multi()
@@ -94,7 +94,7 @@ class Lease:
 
     def _take(self) -> bool:
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.watch(DETECTOR)
+            pipe.watch(DETECTOR)  # type: ignore[no-untyped-call]
             if pipe.exists(DETECTOR):
                 return False
             pipe.multi()

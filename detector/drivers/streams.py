@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis import Redis
 
 EVENTS = "tw:events"
@@ -37,13 +39,15 @@ def trim_behind_readers(redis: Redis, stream: str) -> int:
     needed = []
     for group in redis.xinfo_groups(stream):
         if group["pending"]:
-            needed.append(_order(redis.xpending(stream, group["name"])["min"]))
+            pending: Any = redis.xpending(stream, group["name"])
+            needed.append(_order(pending["min"]))
         else:
             time, number = _order(group["last-delivered-id"])
             needed.append((time, number + 1))
     if not needed:
         return 0
-    return int(redis.xtrim(stream, minid="%d-%d" % min(needed), approximate=False))
+    time, number = min(needed)
+    return int(redis.xtrim(stream, minid=f"{time}-{number}", approximate=False))
 
 
 def _order(entry_id: bytes) -> tuple[int, int]:

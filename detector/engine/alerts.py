@@ -22,6 +22,7 @@ from detector.language.syntax import (
     Quantity,
     SessionAge,
     Since,
+    kind_of,
 )
 from detector.windows.tiles import tile_width
 
@@ -192,11 +193,11 @@ class Facts:
                 parts.append(text)
             else:
                 expression = self.expressions[place]
-                parts.append(self._in_words(values[place], kind_of(expression, self.rule), currency))
+                parts.append(self._in_words(values[place], kind_of(expression), currency))
         return "".join(parts)
 
     def _unit(self, node: Expression, currency: str | None) -> str:
-        kind = kind_of(node, self.rule)
+        kind = kind_of(node)
         if kind is Kind.MONEY:
             return self.rule.currency or currency or ""
         return "s" if kind is Kind.DURATION else str(kind)
@@ -219,15 +220,6 @@ def _shown(value: Any, unit: str) -> Any:
         seconds = value / SECOND_US
         return int(seconds) if seconds == int(seconds) else seconds
     return value
-
-
-def kind_of(node: Expression, rule: Rule) -> Kind | None:
-    """The kind of any expression of a rule."""
-    if isinstance(node, Name) and node.name in rule.lets:
-        return kind_of(rule.lets[node.name], rule)
-    if isinstance(node, (Since, Age, SessionAge)):
-        return Kind.DURATION
-    return getattr(node, "kind", Kind.BOOL)
 
 
 def quantity_text(node: Expression) -> str:

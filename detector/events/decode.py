@@ -1,7 +1,7 @@
 """Raw bytes become a typed event, or a refusal that says why, where and how to mend it.
 
-The hot path decodes with msgspec and then proves by two counts that nothing else need be looked at; whatever
-that proof does not cover is read a second time, exactly and slowly.
+The hot path decodes with msgspec and then proves by two counts that nothing else need be looked at; what that
+proof does not cover is read a second time, exactly and more slowly.
 """
 
 from __future__ import annotations
@@ -23,15 +23,10 @@ from detector.events.vocabulary import (
     LIMIT_KINDS,
     WIRE_FIELDS,
     AnyEvent,
-    Bet,
-    Contact,
     Event,
     FieldKind,
     OfLimit,
-    Payment,
     PlayerProfile,
-    SessionEnd,
-    SessionStart,
     Tick,
     Void,
 )
@@ -89,10 +84,9 @@ class Decoder:
 
     def __init__(self, currencies: Currencies, max_bytes: int = MAX_BYTES) -> None:
         self.unknown_fields: Counter[str] = Counter()
-        self._currencies = currencies
         self._max_bytes = max_bytes
         self._parse: Callable[[bytes], AnyEvent] = msgspec.json.Decoder(AnyEvent).decode
-        self._plain = _plain_types(currencies)
+        self._known = frozenset(currencies.exponents)
 
     def decode(self, raw: bytes, received_at: datetime | None = None) -> AnyEvent | Refusal:
         """Decode one event.
@@ -114,8 +108,12 @@ class Decoder:
         # set came from a key of their own, so K >= 1 + set. Where commas = set, K is exactly that, and no key
         # is left over that could be a repeat, a null or outside the vocabulary, however the document is
         # spaced or escaped. A comma within a text, or a nested object, only sends the event the slow way.
-        fields, sound = self._plain.get(event.__class__, _NEVER)
-        if raw.count(b",") + astuple(event).count(None) != fields or not sound(event):
+        fields, paid = _PLAIN[event.__class__]
+        if (
+            raw.count(b",") + astuple(event).count(None) != fields
+            or event.replaces is not None
+            or (paid and event.currency not in self._known)  # type: ignore[union-attr, operator]
+        ):
             try:
                 event = self._examine(event, raw)
             except Refused as refused:
@@ -127,53 +125,48 @@ class Decoder:
     def _examine(self, event: AnyEvent, raw: bytes) -> AnyEvent:
         """Do by the book what the hot path could not prove, and make whole what a correction carries."""
         document = read_document(raw)
-        ignored = self._unknown(event.type, document)
         self._check(event, "$")
-        if isinstance(event, Void | Tick) and (event.replaces is not None or event.replaced is not None):
-            refuse("wrong_field", "$.replaces", f"a {event.type} replaces nothing; leave it out")
+        ignored = _unknown(event.type, document)
+        if event.replaces is not None or event.replaced is not None:
+            if isinstance(event, (Void, Tick)):
+                refuse("wrong_field", "$.replaces", f"a {event.type} replaces nothing; leave it out")
+            if event.replaced is None:
+                refuse("missing_field", "$.replaced", "carry the event that `replaces` names")
+            if event.replaces is None:
+                refuse("missing_field", "$.replaces", "name the event that `replaced` carries")
+            if event.replaces == event.id:
+                refuse("wrong_field", "$.replaces", "an event cannot replace itself")
+            event.replaced = self._whole(event, event.replaces, event.replaced, document, "replaced")
+            ignored |= _unknown(event.replaced.type, document["replaced"])
         if isinstance(event, Void):
-            event.voided = self._whole(event, event.voided, event.target, "target", "voided", document)
-            ignored += self._unknown(event.voided.type, document["voided"])
-        elif event.replaced is not None and event.replaces is not None:
-            event.replaced = self._whole(
-                event, event.replaced, event.replaces, "replaces", "replaced", document
-            )
-            ignored += self._unknown(event.replaced.type, document["replaced"])
-        elif event.replaces is not None:
-            refuse("missing_field", "$.replaced", "carry the event that `replaces` names")
-        elif event.replaced is not None:
-            refuse("missing_field", "$.replaces", "name the event that `replaced` carries")
+            if event.target == event.id:
+                refuse("wrong_field", "$.target", "an event cannot void itself")
+            event.voided = self._whole(event, event.target, event.voided, document, "voided")
+            ignored |= _unknown(event.voided.type, document["voided"])
         for name in ignored:
             known = name in self.unknown_fields or len(self.unknown_fields) < MAX_UNKNOWN_NAMES
             self.unknown_fields[name if known else name.partition(".")[0] + ".*"] += 1
         return event
 
     def _whole(
-        self, carrier: Event, carried: Event, of: str, naming: str, holding: str, document: Mapping[str, Any]
+        self, carrier: Event, event_id: str, carried: AnyEvent, document: Mapping[str, Any], at: str
     ) -> AnyEvent:
-        """Make a real event of what a correction carries: its id is named by it, its player the carrier's."""
-        if of == carrier.id:
-            refuse("wrong_field", f"$.{naming}", "an event cannot correct itself")
-        members = document[holding]
+        """Make a real event of a carried one: its id is the one corrected, its player is the carrier's."""
         for name in ("replaces", "replaced"):
-            if members.get(name) is not None:
-                refuse("wrong_field", f"$.{holding}.{name}", "a carried event corrects nothing; leave it out")
+            if document[at].get(name) is not None:
+                refuse("wrong_field", f"$.{at}.{name}", "a carried event corrects nothing; leave it out")
         values = {name: getattr(carried, name) for name in carried.__struct_fields__}
         values["brand"] = carried.brand or carrier.brand
         values["jurisdiction"] = carried.jurisdiction or carrier.jurisdiction
-        make: Any = EVENT_TYPES[members["type"]]
-        event: AnyEvent = make(id=of, source=carrier.source, player=carrier.player, **values)
-        self._check(event, f"$.{holding}")
+        make: Any = EVENT_TYPES[document[at]["type"]]
+        event: AnyEvent = make(id=event_id, source=carrier.source, player=carrier.player, **values)
+        self._check(event, f"$.{at}")
         return event
 
     def _check(self, event: AnyEvent, path: str) -> None:
         """What single-field constraints cannot say."""
-        for name in _INSTANTS[event.__class__]:
-            instant = getattr(event, name)
-            if instant is not None and not _in_range(instant):
-                refuse("wrong_field", f"{path}.{name}", "must lie within the years 2 to 9998")
         currency = getattr(event, "currency", None)
-        if currency is not None and currency not in self._currencies:
+        if currency is not None and currency not in self._known:
             refuse("unknown_currency", f"{path}.currency", "use an ISO 4217 code, or declare it as your own")
         if isinstance(event, OfLimit) and currency is None:
             of_money = LIMIT_KINDS[event.limit] is FieldKind.MONEY
@@ -184,57 +177,27 @@ class Decoder:
             if zone is not None and zone not in known_zones():
                 refuse("wrong_field", f"{path}.timezone", "use an IANA name, such as America/Toronto")
 
-    @staticmethod
-    def _unknown(type_name: str, members: Mapping[str, Any]) -> list[str]:
-        names = members.keys() - WIRE_FIELDS[type_name].keys() - {"type"}
-        return [f"{type_name}.{name}" if len(name) <= 64 else f"{type_name}.*" for name in names]
+
+_KNOWN_NAMES = {name: frozenset(fields) | {"type"} for name, fields in WIRE_FIELDS.items()}
 
 
-def _in_range(instant: datetime) -> bool:
-    # A day's margin, so that neither another zone nor a day's rounding leaves the years a datetime can hold.
-    return 1 < instant.year < 9999
+def _unknown(type_name: str, members: Mapping[str, Any]) -> set[str]:
+    names = members.keys() - _KNOWN_NAMES[type_name]
+    return {f"{type_name}.{name}" if len(name) <= 64 else f"{type_name}.*" for name in names}
 
 
-_Sound = Callable[[Any], bool]
-_NEVER: tuple[int, _Sound] = (-1, lambda event: False)
+def _plain(name: str, each: type[Event]) -> tuple[int, bool]:
+    """How many fields a type has, or -1 if it is no plain one, and whether it always has a currency.
 
-
-def _plain_types(currencies: Currencies) -> dict[type[Event], tuple[int, _Sound]]:
-    """Of the common types: how many fields they have, and what else must hold for `_examine` to be needless.
-
-    Their fields must be `None` when absent, for the hot path counts those.
+    A plain type's constraints all lie in single fields, and each of its optional fields is `None` if absent.
     """
-    known = dict(currencies.exponents)
-
-    def timely(event: Event) -> bool:
-        return event.replaces is None and 1 < event.ts.year < 9999
-
-    def paid(event: Payment) -> bool:
-        return event.currency in known and event.replaces is None and 1 < event.ts.year < 9999
-
-    def settled(event: Bet) -> bool:
-        placed_at = event.placed_at
-        return (
-            event.currency in known
-            and event.replaces is None
-            and 1 < event.ts.year < 9999
-            and (placed_at is None or 1 < placed_at.year < 9999)
-        )
-
-    sound: dict[type[Event], _Sound] = {
-        SessionStart: timely,
-        SessionEnd: timely,
-        Contact: timely,
-        Bet: settled,
-    }
-    sound |= {each: paid for each in EVENT_TYPES.values() if issubclass(each, Payment)}
-    return {each: (len(each.__struct_fields__), holds) for each, holds in sound.items()}
+    if each in (Void, Tick, PlayerProfile) or issubclass(each, OfLimit):
+        return -1, False
+    currency = WIRE_FIELDS[name].get("currency")
+    return len(each.__struct_fields__), currency is not None and currency.required
 
 
-_INSTANTS: Mapping[type[Event], tuple[str, ...]] = {
-    each: tuple(field for field, spec in WIRE_FIELDS[name].items() if spec.kind is FieldKind.INSTANT)
-    for name, each in EVENT_TYPES.items()
-}
+_PLAIN = {each: _plain(name, each) for name, each in EVENT_TYPES.items()}
 
 
 def _refusal_of(raw: bytes, error: Exception) -> Refusal:

@@ -20,9 +20,16 @@ def micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+_FIRST_US = micros(datetime(1, 1, 2, tzinfo=UTC))
+_LAST_US = micros(datetime(9999, 12, 31, tzinfo=UTC)) - 1
+
+
 def to_datetime(us: int) -> datetime:
-    """The aware UTC datetime of `us`; OverflowError beyond the years 1 to 9999."""
-    return _EPOCH + timedelta(microseconds=us)
+    """The aware UTC datetime of `us`, exact from 0001-01-02 to 9999-12-30 and held at these ends beyond them.
+
+    So no event, however absurd its time, brings down what adds a window to it or asks for a local hour.
+    """
+    return _EPOCH + timedelta(microseconds=min(max(us, _FIRST_US), _LAST_US))
 
 
 def rfc3339_ms(us: int) -> str:

@@ -55,7 +55,7 @@ class Currencies:
         return code in self.exponents
 
     def parse(self, text: str) -> tuple[int, str]:
-        """Read "200 CAD" as (20000, "CAD"); InputError if it is no such amount or too fine for its currency."""
+        """Read "200 CAD" as (20000, "CAD"); InputError if it is no amount, or too fine for its currency."""
         amount, _, code = text.strip().partition(" ")
         code = code.strip()
         if not _AMOUNT.fullmatch(amount):

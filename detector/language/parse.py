@@ -7,7 +7,7 @@ are bounded before and after parsing, so that no text can exhaust the stack of t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -90,7 +90,14 @@ def end_of(branch: Branch) -> int:
     return found or 0
 
 
-def suggestion(word: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+def leaf(branch: Branch) -> str:
+    """Return the text of a branch that is a single token, or of its first."""
+    while isinstance(branch, Tree):
+        branch = branch.children[0]
+    return str(branch)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "…"?` for the nearest known word, or nothing."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""

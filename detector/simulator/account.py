@@ -139,8 +139,8 @@ class Account:
         rng, habits = self._rng, self._habits
         free = self.balance - self.bonus
         wavering = self._trouble.strength("cancelled_withdrawals", ts_us)
-        if free >= 4 * habits.deposit:
-            chance = 0.5
+        if 2 * free >= 5 * habits.deposit:
+            chance = 0.4
         elif free >= 5 * habits.stake and free >= 1000:
             chance = 0.02 + 0.7 * wavering
         else:

@@ -48,7 +48,7 @@ class Config:
     """
 
     players: int = 1000
-    days: int = 60
+    days: int = 75
     start: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     seed: int = 0
     events: int | None = None

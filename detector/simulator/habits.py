@@ -55,12 +55,12 @@ LimitKind = Literal["deposit", "deposit_count", "loss", "time"]
 Period = Literal["24h", "7d", "month"]
 
 FAVOURITES: Final[Shares] = (
-    ("casino_slot", 0.56),
-    ("casino_table", 0.66),
-    ("live_casino", 0.76),
-    ("sports_prematch", 0.86),
+    ("casino_slot", 0.50),
+    ("casino_table", 0.60),
+    ("live_casino", 0.70),
+    ("sports_prematch", 0.84),
     ("sports_live", 0.92),
-    ("poker", 0.96),
+    ("poker", 0.95),
     ("bingo", 1.0),
 )
 
@@ -150,7 +150,7 @@ def draw_habits(rng: Random, jurisdiction: Jurisdiction, year: int) -> Habits:
     The shares and medians are plausible, not fitted to anybody's data.
     """
     stake = offered_stake(lognormal(rng, 110, 0.9, STAKES[0], 2000))
-    deposit = int(lognormal(rng, stake * 45, 0.5, 1000, 50_000)) // 500 * 500
+    deposit = int(lognormal(rng, stake * 16, 0.5, 1000, 50_000)) // 500 * 500
     favourite = pick(rng.random(), FAVOURITES)
     others = {pick(rng.random(), FAVOURITES) for _ in range(int(rng.random() * 3))} - {favourite}
     methods = list(jurisdiction.methods)
@@ -163,7 +163,7 @@ def draw_habits(rng: Random, jurisdiction: Jurisdiction, year: int) -> Habits:
         birth_year=year - 19 - int(60 * rng.random() ** 1.7),
         methods=(usual, *methods),
         sessions_a_day=lognormal(rng, 0.35, 0.9, 0.04, 3.0),
-        rounds=lognormal(rng, 36, 0.35, 20, 120),
+        rounds=lognormal(rng, 28, 0.35, 20, 120),
         stake=stake,
         deposit=deposit,
         products=tuple(PRODUCTS[name] for name in (favourite, *sorted(others))),

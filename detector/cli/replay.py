@@ -1,0 +1,131 @@
+"""`tiltwatch replay`: the detector over a log of events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from detector.drivers.lines import LogReader
+from detector.drivers.replay import Replayed, replay
+from detector.errors import InputError
+from detector.events.money import Currencies, Rates
+from detector.language.pack import default_pack, load_pack
+from detector.language.rule import SEVERITIES
+
+
+def command(
+    events: Annotated[str, typer.Argument(help="A log of events, one JSON object a line; - for standard input.")],
+    rules: Annotated[
+        Path | None, typer.Option(help="Run every rule under this folder, whatever its status.")
+    ] = None,
+    alerts: Annotated[str | None, typer.Option(help="Write the alerts here as JSON lines; - for stdout.")] = None,
+    dead: Annotated[str | None, typer.Option(help="Write refused lines here, with why.")] = None,
+    rates: Annotated[Path | None, typer.Option(help="Dated exchange rates: CSV date,from,to,rate.")] = None,
+) -> None:
+    """Run the detector over a log of events and show what it would have alerted."""
+    currencies = Currencies()
+    pack = load_pack(_folder(rules), currencies)
+    for finding in pack.findings:
+        print(finding, file=sys.stderr)
+    chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
+    table = Rates.read(rates, currencies) if rates is not None else None
+    with ExitStack() as stack:
+        log = stack.enter_context(LogReader(events))
+        bury = _writer(dead, stack)
+        tell = _writer(alerts, stack)
+        progress = _progress(log, stack)
+        began = time.perf_counter()
+        replayed = replay(log, chosen, currencies=currencies, rates=table, dead=bury, progress=progress)
+        took = time.perf_counter() - began
+        if tell is not None:
+            for alert in replayed.alerts:
+                tell(alert.to_json())
+    show(replayed, took, Console(stderr=alerts == "-" or dead == "-"))
+
+
+def _folder(rules: Path | None) -> Path:
+    if rules is None:
+        return default_pack()
+    if not rules.is_dir():
+        raise InputError(f"{rules}: no such folder of rules")
+    return rules
+
+
+def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | None:
+    if target is None:
+        return None
+    if target == "-":
+        out = sys.stdout.buffer
+    else:
+        try:
+            out = stack.enter_context(Path(target).open("wb"))
+        except OSError as error:
+            raise InputError(f"{target}: {error.strerror or error}") from error
+
+    def write(line: bytes) -> None:
+        out.write(line + b"\n")
+
+    return write
+
+
+def _progress(log: LogReader, stack: ExitStack) -> Callable[[int], None] | None:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return None
+    columns = (TextColumn("{task.fields[lines]:,} events"), BarColumn(), TimeElapsedColumn())
+    bar = stack.enter_context(Progress(*columns, console=console, transient=True))
+    task = bar.add_task("replay", total=log.size, lines=0)
+
+    def show_progress(lines: int) -> None:
+        bar.update(task, completed=log.position, lines=lines)
+
+    return show_progress
+
+
+def show(replayed: Replayed, took_s: float, console: Console) -> None:
+    """Print the summary of a replay."""
+    counts = replayed.counts
+    summary = Table("events", "", title="Replay", show_header=False, title_justify="left")
+    rows = {
+        "lines": replayed.lines,
+        "accepted": counts.accepted,
+        "repeated (no effect)": counts.repeated,
+        "refused": sum(replayed.refused.values()),
+        **{f"  {reason}": n for reason, n in sorted(replayed.refused.items())},
+        "late": counts.late,
+        "undone by corrections": counts.undone,
+        "cancelled before they came": counts.cancelled,
+        "money without a rate": counts.unrated,
+        "fields ignored": sum(replayed.unknown_fields.values()),
+        "players": replayed.players,
+        "alerts": len(replayed.alerts),
+        "alerts of shadow rules": len(replayed.shadow),
+        "alerts with a note": replayed.notes,
+    }
+    always = ("lines", "accepted", "refused", "players", "alerts")
+    for name, n in rows.items():
+        if n or name in always:
+            summary.add_row(name, f"{n:,}")
+    summary.add_row("seconds", f"{took_s:.2f}")
+    if took_s > 0:
+        summary.add_row("events a second", f"{replayed.lines / took_s:,.0f}")
+    console.print(summary)
+    if replayed.alerts:
+        found = Counter((alert.rule, alert.severity, alert.kind) for alert in replayed.alerts)
+        table = Table("rule", "severity", "open", "escalate", "remind", title="Alerts", title_justify="left")
+        for rule in sorted({alert.rule for alert in replayed.alerts}):
+            for severity in reversed(SEVERITIES):
+                kinds = [found[rule, severity, kind] for kind in ("open", "escalate", "remind")]
+                if any(kinds):
+                    table.add_row(rule, severity, *(f"{n:,}" if n else "" for n in kinds))
+        console.print(table)

@@ -1,0 +1,149 @@
+"""What `tiltwatch run --demo` feeds: weeks of history at once, then a busy house in real time.
+
+The house is busier and its trouble denser than any real one's, so that within half a minute alerts of several
+rules can be seen, and a new one every few seconds from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain, count, cycle, takewhile
+from random import Random
+from typing import Final
+
+from detector.events.instants import DAY_US, HOUR_US, MINUTE_US, micros
+from detector.simulator.config import Config
+from detector.simulator.disturb import disturbed
+from detector.simulator.games import PRODUCTS
+from detector.simulator.habits import JURISDICTIONS, Habits, Limit, draw_habits
+from detector.simulator.player import Player
+from detector.simulator.population import together
+from detector.simulator.trouble import CALM, Marker, Trouble, draw_trouble
+from detector.simulator.writer import SECOND_US, Stamped
+
+_CODE: Final = "CA-ON"
+_PLACE: Final = JURISDICTIONS[_CODE]
+_HISTORY_US: Final = 45 * DAY_US
+_REGULARS: Final = 40
+_GUEST_EVERY_US: Final = 5 * SECOND_US
+_GUEST_STAYS_US: Final = 10 * MINUTE_US
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What a guest has come to show, in seconds and minutes instead of days."""
+
+    markers: frozenset[Marker]
+    deposit_stakes: int
+    limit: Limit | None = None
+    contact_s: float | None = None
+    excluded_s: float | None = None
+
+
+def _scene(*markers: Marker, deposit_stakes: int = 6, **more: Limit | float) -> _Scene:
+    return _Scene(frozenset(markers), deposit_stakes, **more)  # type: ignore[arg-type]
+
+
+_SCENES: Final = (
+    _scene("deposits_in_session", "escalating_deposits"),
+    _scene("failed_deposits"),
+    _scene("distress_contact", contact_s=15),
+    _scene("cancelled_withdrawals", deposit_stakes=60),
+    _scene("deposits_in_session", "self_exclusion", excluded_s=40),
+    _scene("frequent_deposits", "deposits_in_session", limit=Limit("deposit_count", "24h", 2)),
+    _scene("cancelled_withdrawals", "failed_deposits", deposit_stakes=60),
+)
+
+
+def demo(start: datetime, seed: int = 0) -> Iterator[Stamped]:
+    """A small population's last 45 days up to `start`, and from there on its present, without end.
+
+    The caller sends what has arrived: everything up to `start` as fast as it likes, then each line when its
+    moment comes. A few lines are repeated, late, broken or corrected, as on any real bus.
+
+    Parameters
+    ----------
+    start
+        Now, an aware datetime.
+    seed
+        The same start and seed give the same lines.
+
+    Yields
+    ------
+    tuple[int, bytes]
+        Time of arrival, microseconds since the epoch and never falling, and one line of JSON without its end.
+    """
+    start_us = micros(start)
+    usual = Config(
+        seed=seed, repeats=0.01, late=0.01, late_by=timedelta(minutes=2), corrupt=0.003, corrections=0.002
+    )
+    regulars = sorted(_regulars(start_us, start.year, seed), key=lambda opening: opening[0])
+    return disturbed(together(chain(regulars, _guests(start_us, start.year, seed))), usual)
+
+
+def _regulars(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterator[Stamped]]]:
+    """Players with weeks behind them: some calm, some long in trouble, some for whom it begins today."""
+    for number in range(1, _REGULARS + 1):
+        rng = Random(f"{seed}/regular/{number}")  # noqa: S311  (a simulation, no secret)
+        habits = replace(draw_habits(rng, _PLACE, year), sessions_a_day=0.2 + 0.6 * rng.random())
+        joined_us = start_us - _HISTORY_US + int(5 * DAY_US * rng.random())
+        trouble = CALM
+        visits: tuple[int, ...] = ()
+        if number % 4 == 1:
+            onset_us = start_us - int((6 + 14 * rng.random()) * DAY_US)
+            trouble = draw_trouble(rng, onset_us, 2 * DAY_US, start_us + int(5 * MINUTE_US * rng.random()))
+        elif number % 4 == 2:
+            trouble, visits, habits = _today(rng, number, start_us, habits)
+        life = Player(f"p{number:05}", _CODE, _PLACE, habits, trouble, joined_us, rng, visits).life()
+        yield joined_us, life
+
+
+def _today(
+    rng: Random, number: int, start_us: int, habits: Habits
+) -> tuple[Trouble, tuple[int, ...], Habits]:
+    """Trouble that began an hour ago: half have sat at a live table since, half are about to deposit."""
+    if number % 8 == 2:
+        since_us = start_us - int((50 + 10 * rng.random()) * MINUTE_US)
+        trouble = Trouble("nocturnal", frozenset({"long_sessions"}), since_us - HOUR_US, HOUR_US)
+        return trouble, (since_us,), replace(habits, products=(PRODUCTS["live_casino"],), rounds=90)
+    trouble = Trouble(
+        "chasing", frozenset({"deposits_in_session", "escalating_deposits"}), start_us - HOUR_US, HOUR_US
+    )
+    return trouble, (start_us + number * SECOND_US,), habits
+
+
+def _guests(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterator[Stamped]]]:
+    """Newcomers, one every few seconds from shortly before the start on, each in one kind of haste."""
+    for number, scene in zip(count(1), cycle(_SCENES), strict=False):
+        joined_us = start_us - 3 * MINUTE_US + number * _GUEST_EVERY_US
+        yield joined_us, _visit(Random(f"{seed}/guest/{number}"), f"g{number:05}", scene, joined_us, year)  # noqa: S311
+
+
+def _visit(rng: Random, player: str, scene: _Scene, joined_us: int, year: int) -> Iterator[Stamped]:
+    """The few minutes a guest stays."""
+    drawn = draw_habits(rng, _PLACE, year)
+    habits = replace(
+        drawn,
+        deposit=max(1000, drawn.stake * scene.deposit_stakes),
+        products=(PRODUCTS["casino_slot"],),
+        rounds=20,
+        pace=0.15,
+        limit=scene.limit,
+    )
+    stake = habits.deposit // scene.deposit_stakes
+    onset_us = joined_us - 1
+    trouble = Trouble(
+        "guest",
+        scene.markers,
+        onset_us,
+        develops_us=1,
+        ends_us=onset_us + int((scene.excluded_s or 3600) * SECOND_US),
+        contacts=()
+        if scene.contact_s is None
+        else ((onset_us + int(scene.contact_s * SECOND_US), "distress"),),
+    )
+    visits = tuple(joined_us + int((40 * nth + 20 * rng.random()) * SECOND_US) for nth in range(1, 5))
+    life = Player(player, _CODE, _PLACE, replace(habits, stake=stake), trouble, joined_us, rng, visits).life()
+    return takewhile(lambda stamped: stamped[0] < joined_us + _GUEST_STAYS_US, life)
