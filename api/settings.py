@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from detector.errors import SettingsError
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         None,
-        description="URL of the Redis or Valkey to use (redis, rediss, unix). None: tiltwatch brings its own. "
+        description="URL of the Redis to use (redis, rediss, unix). None: tiltwatch brings its own. "
         "It survives a power cut only if it runs with `appendonly yes` and `appendfsync always`.",
     )
     host: str = Field("127.0.0.1", description="Address the service listens on.")
@@ -119,6 +120,10 @@ def read_settings(environment: Mapping[str, str] | None = None, **chosen: object
             raise SettingsError(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
     try:
         return Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    except SourceError as error:
+        # pydantic-settings reads the JSON of mappings before it validates anything.
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        raise SettingsError(f"{PREFIX}{name}: Input should be valid JSON") from None
     except ValidationError as error:
         findings = [
             f"{PREFIX}{str(finding['loc'][0]).upper()}: {finding['msg']}"

@@ -54,7 +54,7 @@ INTERNAL = "internal_error"
 """Why an event was put aside on which the engine itself failed."""
 
 _BLOCK_MS = 200
-_BEAT_S = 1.0
+_TRIM_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class _Term:
         else:
             self._tick_on()
             self._beat("running")
-        if time.monotonic() - self.trimmed_at >= _BEAT_S:
+        if time.monotonic() - self.trimmed_at >= _TRIM_S:
             self.trimmed_at = time.monotonic()
             trim_behind_readers(self.redis, EVENTS)
 
@@ -292,8 +292,8 @@ class _Term:
                 pipe.xadd(EVENTS, {"e": event, "r": now})
 
     def _beat(self, state: str, *, now: bool = False) -> None:
-        """Show once a second that this detector is alive."""
-        if now or time.monotonic() - self.beat_at >= _BEAT_S:
+        """Show, several times before the lease runs out, that this detector is alive."""
+        if now or time.monotonic() - self.beat_at >= self.options.lease_s / 5:
             self.beat_at = time.monotonic()
             with self.lease.transaction(state):
                 pass

@@ -11,12 +11,12 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
+from redis.exceptions import RedisError, WatchError
 
 from detector.drivers.streams import DETECTOR, EVENTS
 from detector.errors import SettingsError
@@ -73,24 +73,29 @@ class Lease:
         ------
         LeaseLost
         """
+        with self._held() as pipe:
+            yield pipe
+            pipe.hset(DETECTOR, "state", state)
+            pipe.hincrby(DETECTOR, "beat", 1)
+            pipe.pexpire(DETECTOR, self._ms)
+
+    def release(self) -> None:
+        """Give the lease back if it is still held, so that the next detector need not wait."""
+        with suppress(LeaseLost, RedisError), self._held() as pipe:
+            pipe.delete(DETECTOR)
+
+    @contextmanager
+    def _held(self) -> Iterator[Pipeline]:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.watch(DETECTOR)  # type: ignore[no-untyped-call]
             if pipe.hget(DETECTOR, "token") != self._token:
                 raise LeaseLost
             pipe.multi()
             yield pipe
-            pipe.hset(DETECTOR, "state", state)
-            pipe.hincrby(DETECTOR, "beat", 1)
-            pipe.pexpire(DETECTOR, self._ms)
             try:
                 pipe.execute()
             except WatchError:
                 raise LeaseLost from None
-
-    def release(self) -> None:
-        """Give the lease back, so that the next detector need not wait."""
-        with self.transaction() as pipe:
-            pipe.delete(DETECTOR)
 
     def _take(self) -> bool:
         with self._redis.pipeline(transaction=True) as pipe:

@@ -114,9 +114,8 @@ class _Fields(Emitter):
         absent = f"{raw} is None or " if not required else ""
         if by_limit:
             absent += "e.currency is None or "
-        block.line(f"if {absent}e.currency == {goal}: w = {raw}")
-        block.line(f"else: w = x.convert({raw}, e.currency, {goal}, ts)")
-        return Value(block.put("w"), True)
+        same = f"{absent}{block.once(f'e.currency == {goal}')}"
+        return Value(block.put(f"{raw} if {same} else x.convert({raw}, e.currency, {goal}, ts)"), True)
 
 
 class EventCompiler:
@@ -328,14 +327,19 @@ class EventCompiler:
             return
         indent = block.indent
         fresh = "[" + ", ".join("None" if stat in PICKS else "0" for _, stat in columns) + "]"
-        if where in ("session", "settled"):
-            attribute = "totals" if where == "session" else "settled"
-            view = "live" if where == "session" else "settled"
+        if where == "settled":
+            view = "settled"
             block.line("if s is not None:")
-            block.indent += "    "
-            where = f"s.{attribute}"
-        block.line(f"u = {where}")
-        block.line(f"if u is None: u = {where} = {fresh}")
+            block.line("    if s.settled is None and not s.marks: s.settled = " + fresh)
+            block.line(f"    for u in s.views(ts, {fresh}) if s.marks else (s.settled,):")
+            block.indent += 2 * "    "
+        else:
+            if where == "session":
+                where = "s.totals"
+                block.line("if s is not None:")
+                block.indent += "    "
+            block.line(f"u = {where}")
+            block.line(f"if u is None: u = {where} = {fresh}")
         for place, measure, stat in wanted:
             value = values[measure]
             guard = f"if {value.name} is not None: " if value.maybe else ""

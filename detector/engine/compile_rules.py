@@ -115,7 +115,7 @@ class _Judgement(Emitter):
         slot = self.plan.slots[number]
         after = f"t - {window.length_us + window.before_us}"
         upto = f"t - {window.before_us}" if window.before_us else "t"
-        series = block.put(f"q[{number}]")
+        series = block.once(f"q[{number}]")
         if node.aggregate in PICKS:
             place = slot.picks.index(self.plan.measure_of(node))
             found = f"[] if {series} is None else {series}.picked({place}, {after}, {upto})"
@@ -130,22 +130,29 @@ class _Judgement(Emitter):
 
     def _edges(self, node: Quantity, width: int) -> tuple[str, str]:
         window = node.window
-        first = self.block.put(f"(t - {window.length_us + window.before_us}) // {width}")
-        last = self.block.put(f"(t - {window.before_us}) // {width}") if window.before_us else "None"
+        first = self.block.once(f"(t - {window.length_us + window.before_us}) // {width}")
+        last = self.block.once(f"(t - {window.before_us}) // {width}") if window.before_us else "None"
         return first, last
 
     def _tiles(self, node: Quantity) -> Value:
         number = self.plan.slot_of(node, self.settled)
         slot = self.plan.slots[number]
         first, last = self._edges(node, slot.width_us)
-        rows = self.block.put(f"q[{number}]")
+        rows = self.block.once(f"q[{number}]")
         stride = len(slot.columns) + 1
-        parts = [
-            self.block.put(
-                f"0 if {rows} is None else total({rows}, {stride}, {slot.columns.index(c) + 1}, {first}, {last})"
+        # Mostly the oldest tile kept is the first of the window, and its sum is the last row less the first.
+        whole = ""
+        if last == "None":
+            whole = self.block.once(
+                f"{rows} is not None and (len({rows}) == {stride} or {rows}[{stride}] >= {first})"
             )
-            for c in self.plan.columns_of(node)
-        ]
+        parts = []
+        for column in self.plan.columns_of(node):
+            place = slot.columns.index(column) + 1
+            exact = f"0 if {rows} is None else total({rows}, {stride}, {place}, {first}, {last})"
+            if last == "None":
+                exact = f"{rows}[{place - stride}] - {rows}[{place}] if {whole} else {exact}"
+            parts.append(self.block.once(exact))
         return self._rounded(node, slot.width_us, first, last, self._combined(node.aggregate, parts))
 
     def _best(self, node: Quantity) -> Value:
@@ -162,7 +169,7 @@ class _Judgement(Emitter):
 
     def _lifetime(self, node: Quantity) -> Value:
         number = self.plan.slot_of(node, self.settled)
-        totals = self.block.put(f"q[{number}]")
+        totals = self.block.once(f"q[{number}]")
         return self._known(node, str(-(2**62)), "t", self._totals(node, totals, self.plan.slots[number].columns))
 
     def _totals(self, node: Quantity, totals: str, columns: list[tuple[int, str]]) -> Value:
@@ -179,7 +186,7 @@ class _Judgement(Emitter):
     def _session(self, node: Quantity) -> Value:
         block = self.block
         columns = self.plan.session_settled if self.settled else self.plan.session_live
-        totals = block.put(f"None if s is None else s.{'settled' if self.settled else 'totals'}")
+        totals = block.put(f"None if s is None else s.{'view' if self.settled else 'totals'}")
         value = self._totals(node, totals, columns)
         test = "s is None"
         if node.converted:

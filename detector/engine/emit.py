@@ -34,6 +34,7 @@ class Block:
         self.constants = constants
         self.indent = "    "
         self._count = 0
+        self._known: dict[str, str] = {}
 
     def line(self, text: str) -> None:
         self.lines.append(self.indent + text)
@@ -47,6 +48,12 @@ class Block:
         name = self.fresh()
         self.line(f"{name} = {source}")
         return name
+
+    def once(self, source: str) -> str:
+        """The same name for the same expression over things that do not change within the function."""
+        if source not in self._known:
+            self._known[source] = self.put(source)
+        return self._known[source]
 
     def constant(self, value: Any) -> str:
         """A name or numeral for a constant."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heappop, heappush
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from detector.engine.compile_events import EventCompiler
@@ -20,9 +20,9 @@ from detector.engine.judging import Effects, Judged, Judges
 from detector.engine.places import Places
 from detector.engine.plan import Plan
 from detector.engine.records import Records
-from detector.engine.settling import Settler
+from detector.engine.settling import Settler, is_under_way
 from detector.events.identity import fingerprint, identity
-from detector.events.instants import HOUR_US, local_parts, micros, utc_day
+from detector.events.instants import HOUR_US, local_parts, micros, to_datetime, utc_day
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Event, PlayerProfile, Void
 from detector.language.rule import Rule
@@ -32,7 +32,6 @@ from detector.players.player import (
     NEVER,
     SESSION_GAP_US,
     SESSION_MEMORY_US,
-    Pending,
     Player,
     Session,
 )
@@ -42,12 +41,14 @@ GRACE_US = 15 * MINUTE_US
 IDLE_US = 6 * HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
 ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
+AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
 RECENT = 20
 """How many ids of non-bet events are kept a player, to be shown in alerts."""
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
 
-_at = attrgetter("at")
+_EPOCH = to_datetime(0)
+_at = itemgetter(0)
 
 
 class Outcome(Enum):
@@ -88,7 +89,10 @@ class _Kind:
     latest_live: list[int] = field(default_factory=list)
     latest_settled: list[int] = field(default_factory=list)
     is_activity: bool = False
-    is_away: bool = False
+    is_bet: bool = False
+    is_away: bool = False  # a break, an exclusion or its end
+    is_timed: bool = False  # silences or settled `since` depend on it, whatever its session
+    is_tick: bool = False
     is_shown: bool = False
     has_currency: bool = False
 
@@ -140,19 +144,27 @@ class Engine:
                 kind.apply, kind.undo, kind.fold = made.apply, made.undo, made.fold
             kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
             kind.is_activity = kind.type in ACTIVITIES
-            kind.is_away = kind.type in ("break_start", "self_exclusion")
+            kind.is_bet = kind.type == "bet"
+            kind.is_away = kind.type in AWAY
+            kind.is_tick = kind.type == "tick"
             kind.is_shown = kind.type in shown or bool(kind.judges) and kind.type != "bet"
             kind.has_currency = "currency" in FIELDS.get(kind.type, ())
             for number, slot in enumerate(self.plan.slots):
                 if slot.kind == "latest" and slot.type == kind.type:
                     (kind.latest_settled if slot.settled else kind.latest_live).append(number)
+            kind.is_timed = kind.is_activity or kind.is_away or bool(kind.latest_settled)
             self._kinds[EVENT_TYPES[kind.type]] = kind
         self._settler = Settler(
             kinds,
             [(d, [j for j in self.judges.rules if j.rule.trigger.silence_us == d]) for d in self.plan.silences],
             [j for j in self.judges.rules if j.rule.trigger.during_session],
             self.judges.judge,
+            eager=self.plan.eager,
+            marking=bool(self.plan.session_settled),
         )
+        self._marking = bool(self.plan.session_settled)
+        # A bet this soon after the one before cannot have let a silence pass.
+        self._quiet_us = min(self.plan.silences, default=NEVER) if self.plan.eager else -1
         self._timed = self.plan.timed
         self._keeping = keep_records
         self._records = Records(self.plan)
@@ -170,28 +182,30 @@ class Engine:
         """The high mark less the grace: up to here, events have arrived."""
         return self.high_us - self.grace_us
 
-    def apply(self, event: AnyEvent) -> Outcome:
-        """Take one event in. A tick event moves the watermark, and judges what is then due."""
+    def apply(self, event: AnyEvent, content: int | None = None) -> Outcome:
+        """Take one event in. A tick event moves the watermark, and judges what is then due.
+
+        Parameters
+        ----------
+        content
+            `fingerprint(event)`, from a caller that has it already.
+        """
         kind = self._kinds[type(event)]
-        at = micros(event.ts)
-        if kind.type == "tick":
+        since = event.ts - _EPOCH
+        at = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        if kind.is_tick:
             self.high_us = max(self.high_us, at + self.grace_us)
             self.counts.accepted += 1
             self.tick(at)
             return Outcome.ACCEPTED
-        p = self._players.get(event.player)
-        if p is None:
-            p = self._player(event.player)
-        clock = max(p.clock, at)
+        p = self._players.get(event.player) or self._player(event.player)
+        clock = p.clock if p.clock > at else at
         name = identity(event.source, event.id)
-        content = fingerprint(event)
+        if content is None:
+            content = fingerprint(event)
         known = p.seen.admit(name, content, at, clock)
         if known is not None:
-            if known == content:
-                self.counts.repeated += 1
-                return Outcome.REPEATED
-            self.counts.conflicts += 1
-            return Outcome.CONFLICT
+            return self._known(known == content)
         self.counts.accepted += 1
         if at > self.high_us:
             self.high_us = at
@@ -200,42 +214,84 @@ class Engine:
         p.clock = clock
         if at < p.first:
             p.first = at
-        if not p.touched and self._keeping:
+        if self._keeping and not p.touched:
             p.touched = True
             self._touched.append(p)
         if p.currency is None and kind.has_currency:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
+        if not kind.is_bet or event.replaces is not None or p.awaited is not None:
+            self._apply_any(p, event, kind, at, name)
+            return Outcome.ACCEPTED
+        # A bet, as nine events of ten are: what _apply_any does, less what only others need.
+        session = p.sessions.get(event.session) if event.session is not None else self._session(p, event)
+        if session is not None and 0 <= at - session.last <= SESSION_GAP_US:
+            session.last = at
+        else:
+            session = self._live_session(p, event, kind, at)
+        values = None
+        if kind.apply is not None:
+            values = kind.apply(p, event, at, session, clock if clock < self._low_us else self._low_us, self)
+        if kind.latest_live:
+            self._note_latest(p, kind, at)
+        if self._timed:
+            if (
+                session is not None
+                and not p.pending
+                and at - p.active_at <= self._quiet_us
+                and at - session.settled_last <= SESSION_GAP_US
+                and not kind.latest_settled
+                and is_under_way(p, session, at)
+            ):
+                if self._marking and at > session.edge:
+                    session.mark(at)
+                if values is not None:
+                    kind.fold(p, values, at, session, at, 1)  # type: ignore[misc]  # there, as values are
+                session.settled_last = p.active_at = at
+                p.silences = 0
+                if p.blocked:
+                    self._alarm(p, at)
+            else:
+                self._await(p, event, kind, at, session, values)
+        if kind.judges:
+            self._judge(p, kind.judges, session, event.id)
+        return Outcome.ACCEPTED
+
+    def _known(self, same: bool) -> Outcome:
+        if same:
+            self.counts.repeated += 1
+            return Outcome.REPEATED
+        self.counts.conflicts += 1
+        return Outcome.CONFLICT
+
+    def _apply_any(self, p: Player, event: AnyEvent, kind: _Kind, at: int, name: int) -> None:
+        """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
             self._undo(p, event, event.target, event.voided)
             self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided), event.id)
-            return Outcome.ACCEPTED
+            return
         session = self._live_session(p, event, kind, at)
         cancelled = p.awaited is not None and p.awaited.pop(name, None) is not None
-        if event.replaces is not None:
-            assert event.replaced is not None
+        if event.replaces is not None and event.replaced is not None:
             self._undo(p, event, event.replaces, event.replaced)
         values = None
         if cancelled:
             self.counts.cancelled += 1
         elif kind.apply is not None:
-            values = kind.apply(p, event, at, session, clock if clock < self._low_us else self._low_us, self)
-        if kind.latest_live:
-            self._note_latest(p, kind, at)
+            values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self)
+        self._note_latest(p, kind, at)
         if type(event) is PlayerProfile:
             self._note_profile(p, event, at)
         if self._timed:
             self._await(p, event, kind, at, session, values)
         if cancelled:
-            return Outcome.ACCEPTED
+            return
         if kind.is_shown:
             self._show(p, kind, at, event.id)
         judges = kind.judges
         if event.replaced is not None:
             others = self._kinds[type(event.replaced)].judges
             judges = [*judges, *(judged for judged in others if judged not in judges)]
-        if judges:
-            self._judge(p, judges, session, event.id)
-        return Outcome.ACCEPTED
+        self._judge(p, judges, session, event.id)
 
     def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
         clock, outcome = p.clock, self.judges
@@ -264,7 +320,7 @@ class Engine:
     def _note_profile(p: Player, event: PlayerProfile, at: int) -> None:
         if p.profile is None:
             p.profile = []
-        place = bisect_right(p.profile, at, key=lambda known: known[0])
+        place = bisect_right(p.profile, at, key=_at)
         p.profile.insert(place, (at, event.timezone, event.jurisdiction))
         # Late bets look back at most a little: the last few profiles are enough.
         del p.profile[:-8]
@@ -351,9 +407,9 @@ class Engine:
 
     @staticmethod
     def _unfold(p: Player, kind: _Kind, values: tuple[Any, ...], at: int, session: Session | None) -> None:
-        for waiting in p.pending:
-            if waiting.at == at and waiting.code == kind.code and waiting.values == values:
-                waiting.values = None
+        for place, (when, code, belongs, waiting, until) in enumerate(p.pending):
+            if when == at and code == kind.code and waiting == values:
+                p.pending[place] = (when, code, belongs, None, until)
                 return
         if kind.fold is not None:
             kind.fold(p, values, at, session, at, -1)
@@ -370,23 +426,26 @@ class Engine:
         values: tuple[Any, ...] | None,
     ) -> None:
         """Let an event wait until the watermark passes it, if a moment's rule may ask for it."""
-        if session is None and values is None and not (kind.is_activity or kind.is_away or kind.latest_settled):
-            if kind.type != "self_exclusion_end":
-                return
+        if session is None and values is None and not kind.is_timed:
+            return
         until = NEVER
         if kind.is_away and event.until is not None:  # type: ignore[union-attr]
             until = micros(event.until)  # type: ignore[union-attr]
-        waiting = Pending(at, kind.code, session, values, until)
-        pending = p.pending
-        if pending and at < pending[-1].at:
-            pending.insert(bisect_right(pending, at, key=_at), waiting)
-        else:
-            pending.append(waiting)
-        soon = at + MINUTE_US
-        if p.wake > soon or p.blocked:
-            p.wake = min(soon, self.ticked_us) if p.blocked else soon
-            p.blocked = False
-            heappush(self._alarms, (p.wake, p.key))
+        waiting = (at, kind.code, session, values, until)
+        if not self._settler.fold_now(p, waiting):
+            pending = p.pending
+            if pending and at < pending[-1][0]:
+                pending.insert(bisect_right(pending, at, key=_at), waiting)
+            else:
+                pending.append(waiting)
+        if p.wake > at + MINUTE_US or p.blocked:
+            self._alarm(p, at)
+
+    def _alarm(self, p: Player, at: int) -> None:
+        """Look at a player again a minute after an event, or at once if a moment waits for one."""
+        p.wake = min(at + MINUTE_US, self.ticked_us) if p.blocked else at + MINUTE_US
+        p.blocked = False
+        heappush(self._alarms, (p.wake, p.key))
 
     def tick(self, watermark_us: int) -> None:
         """Judge everything that is due up to a watermark; going back does nothing."""
@@ -471,12 +530,13 @@ class Engine:
         """Hour and date where the player is."""
         jurisdiction = event.jurisdiction
         if player.profile is not None:
-            placed = bisect_right(player.profile, micros(event.ts), key=lambda known: known[0])
-            if placed:
-                _, zone, home = player.profile[placed - 1]
-                if zone is not None:
-                    return local_parts(at_us, zone)
-                jurisdiction = jurisdiction or home
+            since, zone, home = player.profile[-1]
+            if since > (at := micros(event.ts)):
+                placed = bisect_right(player.profile, at, key=_at)
+                _, zone, home = player.profile[placed - 1] if placed else (0, None, None)
+            if zone is not None:
+                return local_parts(at_us, zone)
+            jurisdiction = jurisdiction or home
         return local_parts(at_us, self.places.zone(event.brand, jurisdiction))
 
     def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -119,6 +120,15 @@ class Plan:
             if measure.field == "gap":
                 self.latest(measure.type, False)
         self.timed = bool(self.silences) or self.session_rules
+        self.eager = not any(
+            isinstance(node, Since)
+            or (isinstance(node, Quantity) and node.window.scope == "lifetime")
+            or (isinstance(node, Quantity) and node.type == "bet" and node.window.scope == "over")
+            for rule in rules
+            if rule.trigger.during_session
+            for expression in (rule.when, *rule.lets.values(), *rule.escalate.values())
+            for node in leaves(expression, {})
+        )
         self.reach_us = max((slot.reach_us for slot in self.slots), default=0)
         self.lifetime = any(slot.kind == "totals" for slot in self.slots)
 
@@ -201,7 +211,7 @@ class Plan:
             if measure not in travelling:
                 travelling.append(measure)
 
-    @property
+    @cached_property
     def layout(self) -> dict[str, Any]:
         """What a stored record's numbers mean, so that another plan can take over what it shares."""
         def named(columns: list[Column]) -> list[str]:
@@ -218,7 +228,7 @@ class Plan:
             "silences": self.silences,
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Sixteen hex digits that change when the layout does."""
         return hashlib.sha256(msgspec.json.encode(self.layout)).hexdigest()[:16]

@@ -18,7 +18,7 @@ import msgspec
 from detector.engine.plan import PICKS, Plan, Slot
 from detector.errors import StateError
 from detector.events.vocabulary import EVENT_TYPES
-from detector.players.player import Episode, Pending, Player, Session
+from detector.players.player import Episode, Player, Session
 from detector.windows.exact import Numbers, Series
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class Records:
                     s.settled_open,
                     s.minute,
                     _pack_all(s.settled),
+                    [[until, _pack_all(totals)] for until, totals in s.marks],
+                    s.edge,
                 ]
                 for s in p.sessions.values()
             ],
@@ -142,8 +144,8 @@ class Records:
             p.awaited,
             p.unrated,
             [
-                [e.at, e.code, None if e.session is None else e.session.key, _pack_all(e.values), e.until]
-                for e in p.pending
+                [at, code, None if session is None else session.key, _pack_all(values), until]
+                for at, code, session, values, until in p.pending
             ],
             p.active_at,
             p.silences,
@@ -185,6 +187,8 @@ class Records:
             session.unrated = None if row[6] is None else move.measures(row[6])
             session.settled_start, session.settled_last, session.settled_open = row[7:10]
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
+            session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
+            session.edge = row[13]
             p.sessions[session.key] = session
         for rule, opened_at, held_at, alerted_at, severity, alert in body[9]:
             episode = p.episodes[rule] = Episode(opened_at, severity, alert)
@@ -196,7 +200,7 @@ class Records:
         for at, code, session_key, values, until in body[14]:
             named = None if session_key is None else p.sessions[session_key]
             code = move.code(code)
-            p.pending.append(Pending(at, code, named, move.values(code, _unpack_all(values)), until))
+            p.pending.append((at, code, named, move.values(code, _unpack_all(values)), until))
         p.active_at, silences, p.break_until, p.excluded_until, p.blocked = body[15:20]
         p.silences = move.silences(p, silences)
         p.running = [p.sessions[name] for name in body[20]]

@@ -19,6 +19,8 @@ class Kind(Protocol):
 
     type: str
     is_activity: bool
+    is_bet: bool
+    is_away: bool
     fold: Callable[..., None] | None
     latest_settled: Sequence[int]
 
@@ -36,6 +38,11 @@ class Settler:
         The rules judged at each whole minute of a session.
     judge
         Called with (rule, player, moment, session).
+    eager
+        Whether an event may be folded on arrival where no moment before it is open: session rules then read
+        no window but their session's, whose totals are kept for each minute still open.
+    marking
+        Whether session rules read their session's totals.
     """
 
     def __init__(
@@ -44,11 +51,16 @@ class Settler:
         silences: Sequence[tuple[int, Sequence[Judged]]],
         session_rules: Sequence[Judged],
         judge: Callable[[Judged, Player, int, Session | None, None], None],
+        *,
+        eager: bool,
+        marking: bool,
     ) -> None:
         self.kinds = kinds
         self.silences = silences
         self.session_rules = session_rules
         self.judge = judge
+        self.eager = eager
+        self.marking = marking
 
     def settle(self, p: Player, upto_us: int) -> None:
         """Judge what is due up to and including `upto_us`, and set when to look again (`p.wake`)."""
@@ -57,25 +69,29 @@ class Settler:
         p.blocked = False
         while True:
             moment, session = self._next_moment(p)
-            if done < count and pending[done].at <= moment:
-                if pending[done].at > upto_us:
-                    break
-                self._fold(p, pending[done])
+            turn = min(moment, upto_us)
+            folded = done
+            while done < count and pending[done][0] <= turn:
+                event = pending[done]
                 done += 1
+                if not self._fold(p, event):
+                    break
+            # What was folded can only have put the moment off, unless it was more than a bet.
+            if folded != done:
                 continue
             if moment > upto_us:
                 break
             if session is None:
                 self._silence(p, moment)
+            elif moment <= session.settled_last:
+                self._minute(p, session, moment)
             elif moment >= session.settled_last + SESSION_GAP_US:
                 self._close(p, session)
             else:
-                following = next((e.at for e in pending[done:] if e.session is session), NEVER)
+                following = next((e[0] for e in pending[done:] if e[2] is session), NEVER)
                 closing = session.settled_last + SESSION_GAP_US
                 if following <= closing:
-                    session.minute += 1
-                    for judged in self.session_rules:
-                        self.judge(judged, p, moment, session, None)
+                    self._minute(p, session, moment)
                 elif closing <= upto_us:
                     session.minute = NEVER // MINUTE_US  # it ended before; only its closing is left
                 else:
@@ -87,9 +103,40 @@ class Settler:
         if done:
             del pending[:done]
         if not p.blocked:
-            p.wake = self._next_moment(p)[0]
+            p.wake = moment
             if pending:
-                p.wake = min(p.wake, pending[0].at + MINUTE_US)
+                p.wake = min(p.wake, pending[0][0] + MINUTE_US)
+
+    def fold_now(self, p: Player, event: Pending) -> bool:
+        """Put an event into the settled windows on arrival, if no moment before it can still come.
+
+        False, and nothing done, where it has to wait for the watermark: moments at or before it are open, or
+        an event that is on its way could change what it does.
+        """
+        at, code, session, _, _ = event
+        kind = self.kinds[code]
+        if not self.eager or p.pending or kind.is_away or at < p.active_at:
+            return False
+        if p.active_at != LONG_AGO and p.silences < len(self.silences):
+            if at > p.active_at + self.silences[p.silences][0]:
+                return False
+        if session is not None:
+            if session.settled_start == NEVER:
+                if kind.type == "session_start" and p.running:
+                    return False
+            elif not (session.settled_open and 0 <= at - session.settled_last <= SESSION_GAP_US):
+                return False
+        self._fold(p, event)
+        return True
+
+    def _minute(self, p: Player, session: Session, moment: int) -> None:
+        session.minute += 1
+        if self.marking:
+            session.look(moment)
+        for judged in self.session_rules:
+            self.judge(judged, p, moment, session, None)
+        if not session.settled_open:
+            self._close(p, session)
 
     def _next_moment(self, p: Player) -> tuple[int, Session | None]:
         """The next moment that could be due, and the session it belongs to (None: a silence)."""
@@ -97,12 +144,13 @@ class Settler:
         if p.active_at != LONG_AGO and p.silences < len(self.silences):
             moment = p.active_at + self.silences[p.silences][0]
         for running in p.running:
-            closing = running.settled_last + SESSION_GAP_US
+            first = running.settled_last + SESSION_GAP_US
             if self.session_rules:
                 minute = running.settled_start + running.minute * MINUTE_US
-                closing = min(minute, closing)
-            if closing < moment:
-                moment, session = closing, running
+                if minute < first:
+                    first = minute
+            if first < moment:
+                moment, session = first, running
         return moment, session
 
     def _silence(self, p: Player, moment: int) -> None:
@@ -113,18 +161,27 @@ class Settler:
         for judged in judges:
             self.judge(judged, p, moment, None, None)
 
-    @staticmethod
-    def _close(p: Player, session: Session) -> None:
+    def _close(self, p: Player, session: Session) -> None:
+        """End a session at its last event; it runs on until the minutes up to there are judged."""
         session.settled_open = False
-        p.running.remove(session)
+        minute = session.settled_start + session.minute * MINUTE_US
+        if not self.session_rules or minute > session.settled_last:
+            p.running.remove(session)
 
-    def _fold(self, p: Player, event: Pending) -> None:
-        kind = self.kinds[event.code]
-        at, session = event.at, event.session
+    def _fold(self, p: Player, event: Pending) -> bool:
+        """Put an event into the settled windows; True when it can only have put the next moment off."""
+        at, code, session, values, until = event
+        kind = self.kinds[code]
+        if self.marking and session is not None and at > session.edge:
+            session.mark(at)
+        if values is not None and kind.fold is not None:
+            kind.fold(p, values, at, session, at, 1)
+        if kind.is_bet and session is not None and is_under_way(p, session, at):
+            session.settled_last = p.active_at = at
+            p.silences = 0
+            return True
         if session is not None:
             self._of_session(p, session, kind.type, at)
-        if kind.fold is not None and event.values is not None:
-            kind.fold(p, event.values, at, session, at, 1)
         for slot in kind.latest_settled:
             if p.slots[slot] is None or p.slots[slot] < at:
                 p.slots[slot] = at
@@ -134,12 +191,13 @@ class Settler:
                 p.break_until = at
         elif kind.type == "break_start":
             self._away(p, at)
-            p.break_until = max(p.break_until, event.until)
+            p.break_until = max(p.break_until, until)
         elif kind.type == "self_exclusion":
             self._away(p, at)
-            p.excluded_until = max(p.excluded_until, event.until)
+            p.excluded_until = max(p.excluded_until, until)
         elif kind.type == "self_exclusion_end":
             p.excluded_until = min(p.excluded_until, at)
+        return False
 
     @staticmethod
     def _away(p: Player, at: int) -> None:
@@ -150,10 +208,22 @@ class Settler:
         if session.settled_start == NEVER:
             session.settled_start = session.settled_last = at
             p.running.append(session)
+        elif at < session.settled_start and session.minute == 1:
+            session.settled_start = at
         elif session.settled_open and at > session.settled_last:
             session.settled_last = at
         if type_ == "session_start":
-            for other in [s for s in p.running if s is not session and s.channel == session.channel]:
+            for other in [s for s in p.running if s is not session and s.settled_open and s.channel == session.channel]:
                 self._close(p, other)
         elif type_ == "session_end" and session.settled_open:
             self._close(p, session)
+
+
+def is_under_way(p: Player, session: Session, at: int) -> bool:
+    """Whether a bet does nothing but go on with a session: by far the most do."""
+    return (
+        session.settled_open
+        and session.settled_start <= session.settled_last <= at
+        and LONG_AGO < p.active_at <= at
+        and p.break_until != NEVER
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
@@ -64,12 +63,14 @@ def read_document(raw: bytes) -> dict[str, Any]:
     """
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         refuse("not_json", "$", f"nest at most {MAX_DEPTH} deep")
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+    try:
         fast = msgspec.json.decode(raw)
-        # Of objects and arrays with n entries each, n - 1 commas come: if all there are is one fewer than the
-        # outermost object's different keys, that has no key twice, and no inner one has as many as two.
-        if isinstance(fast, dict) and len(fast) == raw.count(b",") + 1:
-            return fast
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        fast = None
+    # An object or array of n entries has n - 1 commas: if all there are is one fewer than the outermost
+    # object's different keys, then that has no key twice, and no inner one has as many as two.
+    if isinstance(fast, dict) and len(fast) == raw.count(b",") + 1:
+        return fast
     try:
         document = _members(_JSON.decode(raw.decode()), "$")
     except UnicodeDecodeError as error:

@@ -16,7 +16,8 @@ from detector.errors import InputError, SettingsError
 from detector.events.vocabulary import MAX_MONEY
 
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2,15}")
-_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_AMOUNT = re.compile(r"0*([0-9]+)(?:\.([0-9]+))?")
+_LEAST = Decimal("0.000000000001")  # no two currencies lie further apart
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -58,16 +59,18 @@ class Currencies:
         """Read "200 CAD" as (20000, "CAD"); InputError if it is no amount, or too fine for its currency."""
         amount, _, code = text.strip().partition(" ")
         code = code.strip()
-        if not _AMOUNT.fullmatch(amount):
+        match = _AMOUNT.fullmatch(amount)
+        if not match:
             raise InputError(f"{text!r} is no amount of money; write it like 200 CAD or 0.50 EUR")
         if code not in self.exponents:
             raise InputError(f"{code!r} is no known currency; use an ISO 4217 code such as CAD")
-        minor = Decimal(amount).scaleb(self.exponents[code])
-        if minor != minor.to_integral_value():
-            raise InputError(f"{text!r} is finer than {code} counts: at most {self.exponents[code]} decimals")
-        if minor > MAX_MONEY:
+        exponent = self.exponents[code]
+        whole, decimals = match[1], (match[2] or "").rstrip("0")
+        if len(decimals) > exponent:
+            raise InputError(f"{text!r} is finer than {code} is counted: at most {exponent} decimals")
+        if len(whole) > 16 or (minor := int(whole + decimals.ljust(exponent, "0"))) > MAX_MONEY:
             raise InputError(f"{text!r} is more than can be counted exactly")
-        return int(minor), code
+        return minor, code
 
     def format_money(self, minor: float, code: str) -> str:
         """Write minor units as "200.00 CAD", rounded half to even where converted money has fractions."""
@@ -84,22 +87,22 @@ class Rates:
         What gives the decimals of either side.
     rates
         (day, from, to, rate): one major unit of `from` is worth `rate` major units of `to` on that UTC day.
-        The inverse holds too unless given itself. InputError if a rate stands twice, is not above 0 or names
-        an unknown currency.
+        The inverse holds too unless given itself. InputError if a rate stands twice, is out of all
+        bounds or names an unknown currency.
     """
 
     def __init__(self, currencies: Currencies, rates: Iterable[tuple[date, str, str, Decimal]] = ()) -> None:
         self._factors: dict[tuple[int, str, str], float] = {}
         inverse: dict[tuple[int, str, str], float] = {}
         for day, frm, to, rate in rates:
-            for code in (frm, to):
-                if code not in currencies:
-                    raise InputError(f"rate of {day}: {code!r} is no known currency")
-            if not (rate.is_finite() and rate > 0):
-                raise InputError(f"rate of {day}: {frm} to {to} must be above 0")
+            where = f"rate of {day}, {frm} to {to}"
+            if not {frm, to} <= currencies.exponents.keys():
+                raise InputError(f"{where}: no such currency; use ISO 4217 codes")
+            if not (rate.is_finite() and _LEAST <= rate <= 1 / _LEAST):
+                raise InputError(f"{where}: must be a number from {_LEAST} to {1 / _LEAST}")
             key = (day.toordinal() - _EPOCH_DAY, frm, to)
             if frm == to or key in self._factors:
-                raise InputError(f"rate of {day}: {frm} to {to} stands twice, or is of one currency")
+                raise InputError(f"{where}: stands twice, or between a currency and itself")
             shift = currencies.exponents[to] - currencies.exponents[frm]
             self._factors[key] = float(rate.scaleb(shift))
             inverse[key[0], to, frm] = float((1 / rate).scaleb(-shift))
@@ -107,19 +110,15 @@ class Rates:
 
     @classmethod
     def read(cls, path: Path, currencies: Currencies) -> Rates:
-        """Read a CSV file with the header date,from,to,rate; InputError says which line is wrong."""
+        """Read a CSV file with the header date,from,to,rate; InputError names the line, or day and pair."""
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file, strict=True)
-                if reader.fieldnames != ["date", "from", "to", "rate"]:
+                lines = csv.reader(file, strict=True)
+                if next(lines, None) != ["date", "from", "to", "rate"]:
                     raise InputError(f"{path}:1: the header must be date,from,to,rate")
-                rows = [_rate(path, reader.line_num, row) for row in reader]
+                return cls(currencies, [_rate(path, lines.line_num, cells) for cells in lines if cells])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{path}: cannot be read as a table of rates: {error}") from error
-        try:
-            return cls(currencies, rows)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
 
     def convert(self, minor: int, frm: str, to: str, day: int) -> float | None:
         """Minor units of `frm` in minor units of `to`, not rounded.
@@ -139,9 +138,9 @@ class Rates:
         return None if factor is None else minor * factor
 
 
-def _rate(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[date, str, str, Decimal]:
+def _rate(path: Path, line: int, cells: list[str]) -> tuple[date, str, str, Decimal]:
     try:
-        day, frm, to, rate = (str(row[name]).strip() for name in ("date", "from", "to", "rate"))
+        day, frm, to, rate = (cell.strip() for cell in cells)
         return date.fromisoformat(day), frm, to, Decimal(rate)
     except (ValueError, InvalidOperation) as error:
         raise InputError(f"{path}:{line}: expected a date, two currencies and a rate") from error

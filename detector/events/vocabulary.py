@@ -345,6 +345,7 @@ CARRIER_FIELDS = ("id", "source", "player", "replaces", "replaced")
 
 if TYPE_CHECKING:
     Carried: TypeAlias = AnyEvent
+    CARRIED_TYPES: Mapping[str, type[Struct]]
 else:
 
     def _carried(name: str, each: type[Event]) -> type[Struct]:
@@ -357,4 +358,5 @@ else:
             f"Carried{each.__name__}", fields, tag_field="type", tag=name, kw_only=True, gc=False
         )
 
-    Carried = Union[tuple(_carried(name, each) for name, each in EVENT_TYPES.items() if name in FIELDS)]  # noqa: UP007
+    CARRIED_TYPES = {name: _carried(name, each) for name, each in EVENT_TYPES.items() if name in FIELDS}
+    Carried = Union[tuple(CARRIED_TYPES.values())]  # noqa: UP007

@@ -42,7 +42,7 @@ def field_kind(event: str, name: str, limit: str | None) -> Kind:
     """
     kind = FIELDS[event][name].kind
     if kind is FieldKind.BY_LIMIT:
-        if limit not in LIMIT_KINDS:
+        if limit is None or limit not in LIMIT_KINDS:
             options = ", ".join(LIMIT_KINDS)
             raise ValueError(f'{name} is money, a count or minutes: say where limit == "…", one of {options}')
         kind = LIMIT_KINDS[limit]
@@ -52,7 +52,7 @@ def field_kind(event: str, name: str, limit: str | None) -> Kind:
 
 
 def aggregate_kind(aggregate: str, field: str, kind: Kind) -> Kind:
-    """Return what an aggregate of a field of this kind yields; raise ValueError where there is no such thing."""
+    """Return what an aggregate of such a field yields; raise ValueError where there is no such thing."""
     if aggregate in _OF_MEASURES_ONLY and kind not in MEASURES:
         raise ValueError(f"{aggregate} takes numbers, money or durations: {field} is {SPOKEN[kind]}")
     if aggregate == "distinct":

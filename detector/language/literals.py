@@ -52,7 +52,7 @@ def read_literal(
 
 
 def read_money(amount: str, currency: str, currencies: Currencies) -> tuple[int, str]:
-    """Return minor units and currency; raise ValueError where the currency is unknown or the amount too fine."""
+    """Return minor units and currency; raise ValueError if the currency is unknown or the amount too fine."""
     try:
         return currencies.parse(f"{amount} {currency}")
     except InputError as error:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from detector.errors import Finding
 from detector.events.money import Currencies
 from detector.events.vocabulary import FIELDS
-from detector.language.literals import read_duration_us, read_literal
+from detector.language.literals import read_duration_us
+from detector.language.meaning import behaviour
+from detector.language.params import read_param
 from detector.language.parse import RESERVED, parse, suggestion, tokens
 from detector.language.rule import (
     AUDIENCES,
@@ -27,8 +27,19 @@ from detector.language.rule import (
     Timeline,
     Trigger,
 )
-from detector.language.source import Fault, Mapping, Node, Scalar, Sequence, read_file, read_source, shorten
-from detector.language.syntax import Expression, Kind, Literal, Place
+from detector.language.source import (
+    Fault,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    read_file,
+    read_source,
+    scalar,
+    shorten,
+    single,
+)
+from detector.language.syntax import Expression, Kind, Place
 from detector.language.timeline import read_test
 from detector.language.types import (
     MAX_REACH_US,
@@ -44,35 +55,22 @@ MAX_NAMES = 64
 LANGUAGES = ("en", "fr")
 
 _NEEDED = (
-    "id", "version", "status", "title", "category", "audience", "severity", "trigger", "when", "cooldown",
-    "explain", "respond",
-)  # fmt: skip
+    *("id", "version", "status", "title", "category", "audience", "severity"),
+    *("trigger", "when", "cooldown", "explain", "respond"),
+)
 _KEYS = (*_NEEDED, "why", "sources", "params", "let", "escalate", "remind", "tell", "tests")
 _ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_TELLING = (
-    "status",
-    "tests",
-    "title",
-    "why",
-    "sources",
-    "explain",
-    "tell",
-    "path",
-    "behaviour",
-    "version",
-    "id",
-)
 
 
 @dataclass(slots=True)
 class Reading:
     """What came of reading one file.
 
-    `rule` is None where `findings` say why. `places` are the places of the file's keys, and of lets and params
-    as "let.NAME" and "params.NAME"; `unused` those of the latter that no text of the rule names.
+    `rule` is None where `findings` say why. `places` are those of the file's keys, and of params and lets as
+    "params.NAME" and "let.NAME"; `unused` are those of the latter that nothing in the rule names.
     """
 
     path: str
@@ -82,8 +80,11 @@ class Reading:
     unused: list[str] = field(default_factory=list)
 
     def finding(self, key: str, message: str) -> Finding:
-        """Return a finding at a key of the file, or at its start."""
-        place = self.places.get(key, Place(1, 1))
+        """Return a finding at a key of the file, or at its start if it lacks the key."""
+        return self.finding_at(self.places.get(key, Place(1, 1)), message)
+
+    def finding_at(self, place: Place, message: str) -> Finding:
+        """Return a finding at a place of the file."""
         return Finding(self.path, place.line, place.column, message)
 
 
@@ -93,16 +94,15 @@ def read_rule(path: Path, currencies: Currencies, *, tests: bool = True) -> Read
     Parameters
     ----------
     tests
-        Whether to read `tests` too. Without them a rule runs just as well, and a fault in one is no finding.
+        Whether to read `tests` too. A rule runs without them, and then a fault in one is no finding.
     """
     reading = Reading(str(path))
     try:
         root = read_source(read_file(path))
     except Fault as fault:
-        reading.findings.append(Finding(reading.path, fault.place.line, fault.place.column, fault.message))
+        reading.findings.append(reading.finding_at(fault.place, fault.message))
         return reading
-    loader = _Loader(path, root, currencies, reading)
-    reading.rule = loader.rule(with_tests=tests)
+    reading.rule = _Loader(path.stem, root, currencies, reading).rule(with_tests=tests)
     reading.findings.sort()
     return reading
 
@@ -110,55 +110,47 @@ def read_rule(path: Path, currencies: Currencies, *, tests: bool = True) -> Read
 class _Loader:
     """Reads the keys of one file in an order in which each finds what it needs."""
 
-    def __init__(self, path: Path, root: Mapping, currencies: Currencies, reading: Reading) -> None:
-        self._path = path
+    def __init__(self, stem: str, root: Mapping, currencies: Currencies, reading: Reading) -> None:
+        self._stem = stem
         self._root = root
         self._currencies = currencies
         self._reading = reading
-        self._scope = Scope(currencies, {})
+        self._scope = Scope(currencies)
 
     def rule(self, *, with_tests: bool) -> Rule | None:
         self._check_keys()
         params = self._params()
-        self._scope.constants = {name: param.value for name, param in params.items()}
         self._settle_currency(params)
         lets = self._lets()
         severity = self._choice("severity", SEVERITIES)
         values: dict[str, Any] = {
-            "id": self._id(),
+            "id": self._read("id", self._id),
             "version": self._read("version", _version),
             "status": self._choice("status", STATUSES),
-            "title": self._text("title"),
+            "title": self._read("title", single),
             "category": self._choice("category", CATEGORIES),
             "audience": self._choice("audience", AUDIENCES),
             "severity": severity,
-            "why": self._text("why"),
+            "why": self._read("why", single) or "",
             "sources": self._read("sources", _texts) or (),
             "trigger": self._read("trigger", self._trigger),
-            "lets": lets,
             "when": self._read("when", self._condition),
             "escalate": self._escalate(severity),
             "cooldown_us": self._read("cooldown", self._span_us),
             "remind_us": self._read("remind", self._span_us),
-            "explain": self._read("explain", self._template) or (),
+            "explain": self._read("explain", self._template),
             "tell": self._tell(),
             "respond": self._choice("respond", RESPONSES),
+            "tests": tuple(self._tests(severity)) if with_tests else (),
         }
-        tests = tuple(self._tests(severity or SEVERITIES[0])) if with_tests else ()
         if len(self._scope.quantities) > MAX_QUANTITIES:
-            with self._told():
-                raise Fault(self._root.place, f"a rule has at most {MAX_QUANTITIES} distinct quantities")
-        self._reading.unused = [
-            f"{group}.{name}"
-            for group, names in (("params", params), ("let", lets))
-            for name in names
-            if name not in self._scope.used
-        ]
+            self._tell_of(self._root.place, f"a rule has at most {MAX_QUANTITIES} distinct quantities")
+        named = [*(f"params.{name}" for name in params), *(f"let.{name}" for name in lets)]
+        self._reading.unused = [key for key in named if key.partition(".")[2] not in self._scope.used]
         if self._reading.findings:
             return None
-        rule = Rule(
-            **values, currency=self._scope.currency, params=params, tests=tests, path=self._reading.path
-        )
+        path = self._reading.path
+        rule = Rule(**values, lets=lets, params=params, currency=self._scope.currency, path=path)
         return replace(rule, behaviour=behaviour(rule))
 
     # How findings are gathered
@@ -171,12 +163,15 @@ class _Loader:
         except Unsaid:
             pass
         except Fault as fault:
-            finding = Finding(self._reading.path, fault.place.line, fault.place.column, fault.message)
-            self._reading.findings.append(finding)
+            self._tell_of(fault.place, fault.message)
+
+    def _tell_of(self, place: Place, message: str) -> None:
+        self._reading.findings.append(self._reading.finding_at(place, message))
 
     def _read(self, key: str, make: Callable[[Node], Any]) -> Any:
+        """Return what `make` makes of a key's value, None where the key is absent, empty or at fault."""
         node = self._root.get(key)
-        if node is not None:
+        if node is not None and not _is_empty(node):
             with self._told():
                 return make(node)
         return None
@@ -184,54 +179,37 @@ class _Loader:
     # Plain keys
 
     def _check_keys(self) -> None:
-        present = set()
         for key, node in self._root:
-            present.add(key.text)
             self._reading.places[key.text] = key.place
-            with self._told():
-                if key.text not in _KEYS:
-                    raise Fault(key.place, f'unknown key "{shorten(key.text)}"{suggestion(key.text, _KEYS)}')
-                if (
-                    key.text in _NEEDED
-                    and isinstance(node, Scalar)
-                    and (node.is_null or not node.text.strip())
-                ):
-                    raise Fault(key.place, f"`{key.text}` is empty")
+            if key.text not in _KEYS:
+                near = suggestion(key.text, _KEYS)
+                self._tell_of(key.place, f'unknown key "{shorten(key.text)}"{near}')
+            elif key.text in _NEEDED and _is_empty(node):
+                self._tell_of(key.place, f"`{key.text}` is empty")
         for needed in _NEEDED:
-            if needed not in present:
-                with self._told():
-                    raise Fault(self._root.place, f"`{needed}` is missing")
+            if self._root.get(needed) is None:
+                self._tell_of(self._root.place, f"`{needed}` is missing")
 
-    def _id(self) -> str:
+    def _id(self, node: Node) -> str:
+        text = single(node)
+        if not _ID.fullmatch(text):
+            raise Fault(node.place, "an id is 2 to 63 small letters, digits and hyphens, a letter first")
+        if text != self._stem:
+            raise Fault(
+                node.place, f'the id is "{text}" but the file "{shorten(self._stem)}": name both alike'
+            )
+        return text
+
+    def _choice(self, key: str, choices: tuple[str, ...]) -> str | None:
         def make(node: Node) -> str:
-            text = _scalar(node)
-            if not _ID.fullmatch(text):
-                raise Fault(node.place, "an id is 2 to 63 small letters, digits and hyphens, a letter first")
-            if text != self._path.stem:
-                raise Fault(
-                    node.place, f'the id is "{text}", the file is called "{shorten(self._path.stem)}"'
-                )
-            return text
-
-        return self._read("id", make) or ""
-
-    def _choice(self, key: str, choices: tuple[str, ...]) -> str:
-        def make(node: Node) -> str:
-            text = _scalar(node)
+            text = single(node)
             if text not in choices:
-                near = suggestion(text, choices)
-                raise Fault(
-                    node.place, f'`{key}` is one of {", ".join(choices)}, not "{shorten(text)}"{near}'
-                )
+                told = f'`{key}` is one of {", ".join(choices)}, not "{shorten(text)}"'
+                raise Fault(node.place, told + suggestion(text, choices))
             return text
 
-        return self._read(key, make) or ""
-
-    def _text(self, key: str) -> str:
-        def make(node: Node) -> str:
-            return "" if isinstance(node, Scalar) and node.is_null else _scalar(node)
-
-        return self._read(key, make) or ""
+        found: str | None = self._read(key, make)
+        return found
 
     def _tell(self) -> dict[str, str]:
         told: dict[str, str] = {}
@@ -239,15 +217,13 @@ class _Loader:
             with self._told():
                 if key.text not in LANGUAGES:
                     raise Fault(key.place, f"`tell` speaks {' and '.join(LANGUAGES)}")
-                if not (text := _scalar(node)):
-                    raise Fault(node.place, "this text is empty")
-                told[key.text] = text
+                if _is_empty(node):
+                    raise Fault(key.place, "this text is empty")
+                told[key.text] = single(node)
         return told
 
     def _entries(self, key: str) -> tuple[tuple[Scalar, Node], ...]:
         def make(node: Node) -> tuple[tuple[Scalar, Node], ...]:
-            if isinstance(node, Scalar) and node.is_null:
-                return ()
             if not isinstance(node, Mapping):
                 raise Fault(node.place, f"`{key}` is a mapping of names to values")
             if len(node.entries) > MAX_NAMES:
@@ -256,78 +232,36 @@ class _Loader:
 
         return self._read(key, make) or ()
 
-    # What conditions are made of
+    # Conditions and what they are made of
 
     def _params(self) -> dict[str, Param]:
         params: dict[str, Param] = {}
         for key, node in self._entries("params"):
             self._reading.places[f"params.{key.text}"] = key.place
-            self._scope.failed.add(key.text)
             with self._told():
                 _check_name(key, "a param")
-                params[key.text] = self._param(key.text, node)
-                self._scope.failed.discard(key.text)
+                params[key.text] = read_param(key.text, node, self._currencies)
+            if key.text not in params:
+                self._scope.failed.add(key.text)
+        self._scope.constants = {name: param.value for name, param in params.items()}
         return params
 
-    def _param(self, name: str, node: Node) -> Param:
-        if not isinstance(node, Mapping):
-            raise Fault(node.place, "a param is written {value: 2.0, min: 1.2, max: 5.0}")
-        found: dict[str, Literal] = {}
-        for key, value in node:
-            if key.text not in ("value", "min", "max"):
-                raise Fault(key.place, f'unknown key "{shorten(key.text)}" in a param: value, min, max')
-            found[key.text] = self._constant(value, name)
-        if "value" not in found:
-            raise Fault(node.place, "a param needs a `value`")
-        value, low, high = (found.get(part) for part in ("value", "min", "max"))
-        assert value is not None
-        kinds = {literal.kind for literal in found.values()}
-        if kinds == {Kind.COUNT, Kind.NUMBER}:
-            value, low, high = (_as_number(literal) for literal in (value, low, high))
-        elif len(kinds) > 1:
-            raise Fault(node.place, "value, min and max are of one kind")
-        assert value is not None
-        if len({literal.currency for literal in found.values()}) > 1:
-            raise Fault(node.place, "value, min and max are of one currency")
-        if value.kind is Kind.TEXT and (low or high):
-            raise Fault(node.place, "a text has no min and no max")
-        for bound, holds, side in ((low, _at_least, "below its min"), (high, _at_most, "above its max")):
-            if bound is not None and not holds(value, bound):
-                raise Fault(value.place, f"the value is {side}")
-        if low and high and not _at_least(high, low):
-            raise Fault(high.place, "max is below min")
-        return Param(value, low, high)
-
-    def _constant(self, node: Node, name: str) -> Literal:
-        text = _scalar(node)
-        place = node.at(0) if isinstance(node, Scalar) else node.place
-        try:
-            literal = read_literal(text, self._currencies, place, name)
-        except ValueError as error:
-            raise Fault(node.place, str(error)) from None
-        return literal or Literal(text, Kind.TEXT, param=name, place=place)
-
     def _settle_currency(self, params: dict[str, Param]) -> None:
-        """Take the rule's currency from the first money written; the types tell of any other."""
-        for name, param in params.items():
+        """Take the rule's currency from the first money written; whatever differs is told where it stands."""
+        for param in params.values():
             currency = param.value.currency
-            if currency and self._scope.currency and currency != self._scope.currency:
-                with self._told():
-                    raise Fault(
-                        param.value.place,
-                        f"{currency} in a rule of {self._scope.currency}: one currency a rule",
-                    )
-                self._scope.failed.add(name)
             self._scope.currency = self._scope.currency or currency
-        if self._scope.currency is None:
-            for source in self._conditions():
-                try:
-                    money = next(tokens(parse(source), "money"), None)
-                except Fault:
-                    continue  # told when this text is typed
-                if money is not None:
-                    self._scope.currency = money.split()[1]
-                    return
+            if currency and currency != self._scope.currency:
+                told = f"{currency} in a rule of {self._scope.currency}: one currency a rule"
+                self._tell_of(param.value.place, told)
+        for source in self._conditions() if self._scope.currency is None else ():
+            try:
+                money = next(tokens(parse(source), "money"), None)
+            except Fault:
+                continue  # it is told when this text is typed
+            if money is not None:
+                self._scope.currency = money.split()[1]
+                return
 
     def _conditions(self) -> Iterator[Scalar]:
         for key in ("let", "when", "escalate"):
@@ -341,23 +275,20 @@ class _Loader:
         for key, node in entries:
             name = key.text
             self._reading.places[f"let.{name}"] = key.place
-            expression = None
             with self._told():
                 _check_name(key, "a let")
                 if name in self._scope.constants:
                     raise Fault(key.place, f'"{name}" is a param already')
-                expression = type_expression(_expression_text(node), self._scope)
+                self._scope.lets[name] = type_expression(scalar(node), self._scope)
             self._scope.coming.discard(name)
-            if expression is None:
+            if name not in self._scope.lets:
                 self._scope.failed.add(name)
-            else:
-                self._scope.lets[name] = expression
         return dict(self._scope.lets)
 
     def _condition(self, node: Node) -> Expression:
-        return type_condition(_expression_text(node), self._scope)
+        return type_condition(scalar(node), self._scope)
 
-    def _escalate(self, base: str) -> dict[str, Expression]:
+    def _escalate(self, base: str | None) -> dict[str, Expression]:
         levels: dict[str, Expression] = {}
         for key, node in self._entries("escalate"):
             with self._told():
@@ -372,15 +303,14 @@ class _Loader:
     def _trigger(self, node: Node) -> Trigger:
         if isinstance(node, Mapping):
             if [key.text for key, _ in node] != ["silence"]:
-                raise Fault(
-                    node.place, "a trigger is an event type, a list of them, {silence: 14d} or during_session"
-                )
+                told = "a trigger is an event type, a list of them, {silence: 14d} or during_session"
+                raise Fault(node.place, told)
             return Trigger(silence_us=self._span_us(node.entries[0][1]))
         if isinstance(node, Scalar) and node.text == "during_session":
             return Trigger(during_session=True)
-        types = []
+        types: list[str] = []
         for item in node.items if isinstance(node, Sequence) else (node,):
-            name = _scalar(item)
+            name = single(item)
             if name not in FIELDS:
                 near = suggestion(name, [*FIELDS, "during_session"])
                 raise Fault(item.place, f'no event type "{shorten(name)}" to be judged at{near}')
@@ -392,19 +322,15 @@ class _Loader:
         return Trigger(events=tuple(types))
 
     def _span_us(self, node: Node) -> int:
-        text = _scalar(node)
-        constant = self._scope.constants.get(text)
-        if constant is not None and constant.kind is Kind.DURATION:
-            self._scope.used.add(text)
-            span_us: int | None = int(constant.value)
-        elif text in self._scope.failed:
-            self._scope.used.add(text)
+        text = single(node)
+        constant = self._scope.constant(text)
+        if text in self._scope.failed:
             raise Unsaid(node.place, f'"{text}" has a fault of its own')
-        else:
-            try:
-                span_us = read_duration_us(text)
-            except ValueError as error:
-                raise Fault(node.place, str(error)) from None
+        try:
+            is_duration = constant is not None and constant.kind is Kind.DURATION
+            span_us = int(constant.value) if constant and is_duration else read_duration_us(text)
+        except ValueError as error:
+            raise Fault(node.place, str(error)) from None
         if span_us is None:
             raise Fault(node.place, f'"{shorten(text)}" is no duration such as 7d and no param that is one')
         if not MIN_WINDOW_US <= span_us <= MAX_REACH_US:
@@ -414,97 +340,45 @@ class _Loader:
     # Texts and tests
 
     def _template(self, node: Node) -> tuple[str, ...]:
-        _scalar(node)
-        assert isinstance(node, Scalar)
-        if not node.spans:
-            raise Fault(
-                node.place, "`explain` is a plain or quoted text on one line, without escapes, or a `|` block"
-            )
+        template = scalar(node)
+        if not template.spans:
+            told = "`explain` stands on one line, plain or quoted without escapes, or in a `|` block"
+            raise Fault(node.place, told)
         parts = [""]
         end = 0
-        for match in _PLACEHOLDER.finditer(node.text):
-            parts[-1] += node.text[end : match.start()]
+        for match in _PLACEHOLDER.finditer(template.text):
+            parts[-1] += template.text[end : match.start()]
             end = match.end()
             if match[0] in ("{{", "}}"):
                 parts[-1] += match[0][0]
             elif match[1] is None:
-                raise Fault(
-                    node.at(match.start()),
-                    f"a lone {match[0]}: names stand as {{name}}, and {match[0]} as {match[0] * 2}",
+                told = (
+                    f"a lone {match[0]}: a name stands as {{name}}, and {match[0]} itself as {match[0] * 2}"
                 )
+                raise Fault(template.at(match.start()), told)
             else:
-                self._check_placeholder(match[1].strip(), node.at(match.start(1)))
+                self._check_placeholder(match[1].strip(), template.at(match.start(1)))
                 parts += [match[1].strip(), ""]
-        parts[-1] += node.text[end:]
-        parts[0] = parts[0].lstrip()
-        parts[-1] = parts[-1].rstrip()
-        return tuple(parts)
+        parts[-1] += template.text[end:]
+        return (
+            (parts[0].lstrip(), *parts[1:-1], parts[-1].rstrip()) if len(parts) > 1 else (parts[0].strip(),)
+        )
 
     def _check_placeholder(self, name: str, place: Place) -> None:
-        known = [*self._scope.lets, *self._scope.constants]
-        if name in known or name in self._scope.failed:
-            self._scope.used.add(name)
-        else:
+        known = [*self._scope.lets, *self._scope.constants, *self._scope.failed]
+        if name not in known:
             raise Fault(place, f'"{shorten(name)}" is no let and no param{suggestion(name, known)}')
+        self._scope.used.add(name)
 
-    def _tests(self, severity: str) -> Iterator[Timeline]:
-        node = self._root.get("tests")
-        if node is None or (isinstance(node, Scalar) and node.is_null):
-            return
-        if not isinstance(node, Sequence):
-            with self._told():
+    def _tests(self, severity: str | None) -> Iterator[Timeline]:
+        def make(node: Node) -> tuple[Node, ...]:
+            if not isinstance(node, Sequence):
                 raise Fault(node.place, "`tests` is a list")
-            return
-        for item in node.items:
+            return node.items
+
+        for item in self._read("tests", make) or ():
             with self._told():
-                yield read_test(item, severity, self._currencies)
-
-
-def behaviour(rule: Rule) -> str:
-    """Return the SHA-256 of what a rule does, in hex: what only tells (texts, tests, status) left out."""
-    meaning = {
-        each.name: _canonical(getattr(rule, each.name)) for each in fields(rule) if each.name not in _TELLING
-    }
-    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {each.name: _canonical(getattr(value, each.name)) for each in fields(value) if each.compare}
-        return {"node": type(value).__name__} | parts
-    if isinstance(value, dict):
-        return {key: _canonical(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [_canonical(each) for each in value]
-    return value
-
-
-def _version(node: Node) -> int:
-    text = _scalar(node)
-    if not _VERSION.fullmatch(text):
-        raise Fault(node.place, "a version is a whole number from 1 up")
-    return int(text)
-
-
-def _texts(node: Node) -> tuple[str, ...]:
-    if isinstance(node, Scalar) and node.is_null:
-        return ()
-    if not isinstance(node, Sequence):
-        raise Fault(node.place, "`sources` is a list of texts")
-    return tuple(_scalar(item) for item in node.items)
-
-
-def _scalar(node: Node) -> str:
-    if not isinstance(node, Scalar):
-        raise Fault(node.place, "a single value is needed here")
-    return node.text.strip()
-
-
-def _expression_text(node: Node) -> Scalar:
-    _scalar(node)
-    assert isinstance(node, Scalar)
-    return node
+                yield read_test(item, severity or SEVERITIES[0], self._currencies)
 
 
 def _check_name(key: Scalar, what: str) -> None:
@@ -514,13 +388,18 @@ def _check_name(key: Scalar, what: str) -> None:
         raise Fault(key.place, f'"{key.text}" is a word of the language and cannot name {what}')
 
 
-def _as_number(literal: Literal | None) -> Literal | None:
-    return replace(literal, value=float(literal.value), kind=Kind.NUMBER) if literal else None
+def _version(node: Node) -> int:
+    text = single(node)
+    if not _VERSION.fullmatch(text):
+        raise Fault(node.place, "a version is a whole number from 1 up")
+    return int(text)
 
 
-def _at_least(value: Literal, bound: Literal) -> bool:
-    return not (isinstance(value.value, str) or isinstance(bound.value, str)) and value.value >= bound.value
+def _texts(node: Node) -> tuple[str, ...]:
+    if not isinstance(node, Sequence):
+        raise Fault(node.place, "`sources` is a list of texts")
+    return tuple(single(item) for item in node.items if not _is_empty(item))
 
 
-def _at_most(value: Literal, bound: Literal) -> bool:
-    return _at_least(bound, value)
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and (node.is_null or not node.text.strip())

@@ -63,7 +63,7 @@ def load_rules(folder: Path | str, currencies: Currencies | None = None) -> list
 
 
 def load_pack(folder: Path | str, currencies: Currencies | None = None) -> Pack:
-    """Return every rule under a folder that parses and types, whatever its tests, with findings on the others."""
+    """Return every rule under a folder that parses and types, whatever its tests; findings on the others."""
     readings = _read_all(rule_files(Path(folder)), currencies, tests=False)
     return Pack(_rules(readings), [finding for reading in readings for finding in reading.findings])
 
@@ -71,7 +71,7 @@ def load_pack(folder: Path | str, currencies: Currencies | None = None) -> Pack:
 def rule_files(path: Path) -> list[Path]:
     """Return the rule files that a path stands for: itself, or every one in the folder."""
     if not path.is_dir():
-        return [path]
+        return [] if path.stem in NO_RULES else [path]
     found = (each for suffix in ("yml", "yaml") for each in path.rglob(f"*.{suffix}"))
     return sorted(each for each in found if each.stem not in NO_RULES and each.is_file())
 
@@ -79,8 +79,8 @@ def rule_files(path: Path) -> list[Path]:
 def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[Finding]:
     """Return everything that keeps the rules at these paths from going live, in file order.
 
-    A live rule needs a firing and a silent test, `why`, `sources`, `tell` in every language, and a new version
-    where it behaves otherwise than its locked one. A retired rule only has to load.
+    A live rule needs a firing and a silent test, `why`, `sources`, `tell` in every language, and a new
+    version where it behaves otherwise than its locked one. A retired rule only has to load.
     """
     wanted = list(dict.fromkeys(file for path in paths for file in rule_files(path)))
     findings: list[Finding] = []
@@ -91,11 +91,7 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
         if rule is None or rule.status == "retired":
             continue
         findings += [
-            reading.finding(
-                name,
-                f'{"param" if name.startswith("params.") else "let"} "{name.partition(".")[2]}" is never used',
-            )
-            for name in reading.unused
+            reading.finding(key, f'"{key.partition(".")[2]}" is never used') for key in reading.unused
         ]
         if rule.status == "live":
             findings += _demands(reading, rule)
@@ -140,7 +136,7 @@ def lock_path(rule: Path) -> Path:
 
 
 def read_lock(path: Path) -> dict[str, Locked]:
-    """Return what a lock remembers by rule id, nothing where there is none; raise RuleErrors where it is broken."""
+    """Return what a lock remembers by rule id, nothing if there is none; RuleErrors if it is broken."""
     try:
         with path.open("rb") as file:
             return msgspec.json.decode(file.read(64 * MAX_BYTES), type=dict[str, Locked])
@@ -197,6 +193,6 @@ def _against_lock(reading: Reading, rule: Rule, lock: dict[str, Locked]) -> list
     return [
         reading.finding(
             "version",
-            f"behaves otherwise than the locked version {locked.version}: give it version {locked.version + 1}",
+            f"behaves otherwise than locked version {locked.version}: give it version {locked.version + 1}",
         )
     ]

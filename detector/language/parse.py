@@ -1,7 +1,7 @@
 """Turns the text of a condition into a syntax tree, or says where it went wrong.
 
-The tree is lark's, names still unresolved; `detector.language.types` makes the typed one of it. Length and depth
-are bounded before and after parsing, so that no text can exhaust the stack of this or any later stage.
+The tree is lark's, names still unresolved; `detector.language.types` makes the typed one of it. Length and
+depth are bounded before and after parsing, so that no text can exhaust the stack of this or a later stage.
 """
 
 from __future__ import annotations
@@ -39,6 +39,19 @@ _HINTS = {
     '"': "a text has no closing quote",
     "%": "a share is a number and %, such as 30%",
 }
+_AFTER_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])[0-9.]+ *\Z")
+_OPERATOR = "an operator (and, or, ==, +, …)"
+_SPELLING = {
+    **dict.fromkeys(("_AND", "_OR", "_NOT", "_IN", "COMPARE", "SUM_SIGN", "PRODUCT_SIGN"), _OPERATOR),
+    "$END": "the end",
+    "LPAR": '"("',
+    "RPAR": '")"',
+    "DOT": '"."',
+    "COMMA": '","',
+    "NAME": "a name",
+    "DURATION": "a duration such as 7d",
+}
+_WINDOW = "a window such as over 7d, over session or over lifetime"
 _VALUE = "a value (a quantity, a name, 7d, 200 CAD, 30%, 3 or a text in double quotes)"
 
 
@@ -61,7 +74,7 @@ def parse(source: Scalar) -> Branch:
     try:
         tree = _grammar().parse(text)
     except UnexpectedCharacters as error:
-        raise _strange(source, error.pos_in_stream or 0) from None
+        raise _strange(source, getattr(error, "pos_in_stream", 0)) from None
     except UnexpectedToken as error:
         raise _unexpected(source, error.token, error.expected) from None
     if _depth(tree) > MAX_DEPTH:
@@ -129,7 +142,8 @@ def _check_function(source: Scalar, name: str, offset: int) -> None:
         raise Fault(source.at(offset), f"`{name}` is reserved and not available yet")
     known = (*AGGREGATES, "abs", "since")
     if name not in known and name not in KEYWORDS:
-        raise Fault(source.at(offset), f'unknown function "{shorten(name)}"{suggestion(name, known)}')
+        near = suggestion(name, known) or f"; there are {', '.join(known)}"
+        raise Fault(source.at(offset), f'unknown function "{shorten(name)}"{near}')
 
 
 def _why_no_places(source: Scalar) -> str:
@@ -147,35 +161,29 @@ def _strange(source: Scalar, offset: int) -> Fault:
 
 
 def _unexpected(source: Scalar, token: Token, expected: set[str]) -> Fault:
-    wants_value = "NAME" in expected and "NUMBER" in expected
+    wants_value = {"NAME", "NUMBER"} <= expected
+    wants_window = expected == {"_OVER", "_WHERE"}
+    missing = _VALUE if wants_value else _WINDOW if wants_window else _spelled(expected)
     if token.type == "$END":
         end = len(source.text.rstrip())
-        missing = _VALUE if wants_value else " or ".join(_spelling(expected))
         return Fault(source.at(end), f"ends too soon: {missing} is missing")
     start = offset_of(token)
-    if token.type == "COMPARE" and not wants_value:
-        return Fault(source.at(start), 'comparisons do not chain: write "a < b and b < c"')
-    if token.type == "_OVER":
-        return Fault(source.at(start), "`over` follows an aggregate, such as sum(deposit.amount) over 7d")
-    missing = _VALUE if wants_value else " or ".join(_spelling(expected))
-    return Fault(source.at(start), f'unexpected "{shorten(str(token))}": {missing} is expected here')
+    told = f'unexpected "{shorten(str(token))}": {missing} is expected here'
+    if wants_window:
+        told = f"an aggregate needs a window: {_WINDOW} is missing"
+    elif token.type == "COMPARE" and "_AND" in expected:
+        told = 'comparisons do not chain: write "a < b and b < c"'
+    elif token.type == "_OVER":
+        told = "`over` follows an aggregate, such as sum(deposit.amount) over 7d"
+    elif token.type == "NAME" and _AFTER_NUMBER.search(source.text, 0, start):
+        told = f'no unit "{shorten(str(token))}": durations end in s, m, h, d or w, money stands as 200 CAD'
+    return Fault(source.at(start), told)
 
 
-def _spelling(expected: set[str]) -> list[str]:
-    words = {
-        "$END": "the end",
-        "LPAR": "(",
-        "RPAR": ")",
-        "DOT": ".",
-        "COMMA": ",",
-        "MINUS": "-",
-        "COMPARE": "a comparison",
-        "SUM_SIGN": "+ or -",
-        "PRODUCT_SIGN": "* or /",
-        "NAME": "a name",
-        "DURATION": "a duration such as 7d",
-    }
-    return sorted(words.get(name, name.strip("_").lower()) for name in expected)
+def _spelled(expected: set[str]) -> str:
+    """Return what may come next, in words; all operators together as one."""
+    words = {_SPELLING.get(name, name.strip("_").lower()) for name in expected}
+    return " or ".join(sorted(words))
 
 
 def _depth(tree: Branch) -> int:

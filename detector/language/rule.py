@@ -27,7 +27,7 @@ class Trigger:
 class Timeline:
     """One test of a rule, as written; `detector.language.timeline` reads its lines.
 
-    `expect` holds (instant in µs UTC, severity, kind) of every alert, kind defaulting to "open".
+    `expect` holds every alert that has to come, in no order; `line` is where the test begins.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExpectedAlert:
-    """What a timeline says must be alerted."""
+    """What a timeline says must be alerted; `kind` None fits any."""
 
     at_us: int
     severity: str
-    kind: str = "open"
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

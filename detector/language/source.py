@@ -35,8 +35,8 @@ MAX_EVENTS = 6_000
 MAX_NESTING = 12
 MAX_INDENT = 80
 
-# Tabs and carriage returns move columns, the Unicode line ends split lines for some readers and not for others,
-# and the bidirectional marks make a text read otherwise than it runs.
+# Tabs and carriage returns move columns, the Unicode line ends split lines for some readers and not for
+# others, and the bidirectional marks make a text read otherwise than it runs.
 _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _STACKED = re.compile(rf"^ *(?:[-?] +){{{MAX_NESTING},}}", re.MULTILINE)
 _INDENTED = re.compile(rf"^ {{{MAX_INDENT},}}", re.MULTILINE)
@@ -107,6 +107,18 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+def scalar(node: Node) -> Scalar:
+    """Return the node if it is a single value; raise Fault otherwise."""
+    if not isinstance(node, Scalar):
+        raise Fault(node.place, "a single value is needed here")
+    return node
+
+
+def single(node: Node) -> str:
+    """Return the text of a single value, outer blanks removed; raise Fault where it is none."""
+    return scalar(node).text.strip()
+
+
 def read_file(path: Path) -> bytes:
     """Return at most MAX_BYTES + 1 bytes of the file; raise Fault where it is no readable regular file."""
     try:
@@ -124,8 +136,8 @@ def read_source(data: bytes) -> Mapping:
     Raises
     ------
     Fault
-        Where the bytes are too many, nested too deep, not UTF-8, not the plain YAML that rules are written in,
-        or where a key comes twice.
+        Where the bytes are too many, nested too deep, not UTF-8, not the plain YAML that rules are written
+        in, or where a key comes twice.
     """
     text = _checked_text(data)
     try:

@@ -2,11 +2,16 @@
 
     [day N | YYYY-MM-DD] HH:MM[:SS] TYPE [MONEY …] [key=value …]
 
-A line without a day keeps the day of the line above; day 1 is 2026-01-01; blank lines and lines starting with
-`#` are passed over. MONEY fills the type's money fields in the order of the vocabulary. A value with blanks
-stands in double quotes (`new="200 CAD"`, `until="day 9 10:00"`); `none` is a limit's "no limit", and the other
-values are written as in conditions. Events are called e1, e2, … in the order of their lines unless they bear an
-`id=`. `void target=e3` and `replaces=e3` carry what that line holds, wherever it stands.
+A line without a day keeps the day of the line above (the first has day 1, which is 2026-01-01); blank lines
+and lines starting with `#` are passed over. MONEY fills the type's money fields in the order of the
+vocabulary. A value with blanks stands in double quotes (`new="200 CAD"`, `until="day 9 10:00"`); `none` is a
+limit's "no limit", and the other values are written as in conditions. Events are called e1, e2, … in the
+order of their lines (ticks left out) unless they bear an `id=`. `void target=e3` and `replaces=e3` carry what
+that line holds, wherever it stands.
+
+    expect: [{at: day 40 10:00}, {at: day 41 10:00, severity: critical, kind: escalate}]
+
+lists every alert; the severity is the rule's unless it says otherwise, and without a kind any kind fits.
 """
 
 from __future__ import annotations
@@ -49,7 +54,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _MOMENT = re.compile(r"(?:day +([0-9]{1,4})|([0-9]{4}-[0-9]{2}-[0-9]{2}))[ T]+([0-9:]+)")
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Z][A-Z0-9]{2,15})")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_FILLED_IN = ("ts", "voided", "replaced")  # by the line's time and by what `target` and `replaces` name
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class _Line:
 
     place: Place
     event: dict[str, Any]
-    correction: tuple[str, str, Place] | None  # (field to fill, id named, where)
+    correction: tuple[str, _Word] | None  # the field to fill, and the id of what goes there
 
 
 def read_test(node: Node, severity: str, currencies: Currencies) -> Timeline:
@@ -141,12 +146,11 @@ class _Reader:
         for line in lines:
             event = dict(line.event)
             if line.correction:
-                holding, named, place = line.correction
-                target = by_id.get((event["player"], named))
-                if target is None or not named:
-                    raise Fault(
-                        place, f'no line of player {shorten(event["player"])} has the id "{shorten(named)}"'
-                    )
+                holding, named = line.correction
+                target = by_id.get((event["player"], named.text)) if named.text else None
+                if target is None:
+                    told = f'no line of player {shorten(event["player"])} has the id "{shorten(named.text)}"'
+                    raise Fault(named.place, told)
                 event[holding] = {k: v for k, v in target.event.items() if k not in CARRIER_FIELDS}
             raw = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
             decoded = decoder.decode(raw)
@@ -161,7 +165,7 @@ class _Reader:
                 node.place,
                 "an expected alert is {at: day 40 10:00}, with severity and kind where they differ",
             )
-        values = {"severity": severity, "kind": "open"}
+        values: dict[str, str] = {}
         at = node.get("at")
         if not isinstance(at, Scalar):
             raise Fault(node.place, "an expected alert needs `at`, such as at: day 40 10:00")
@@ -177,7 +181,7 @@ class _Reader:
                 raise Fault(value.place, f"`{key.text}` is one of {', '.join(choices)}")
             values[key.text] = value.text
         instant = self._moment(_Word(at.text.strip(), at.place))
-        return ExpectedAlert(micros(instant), values["severity"], values["kind"])
+        return ExpectedAlert(micros(instant), values.get("severity", severity), values.get("kind"))
 
     def _lines(self, block: Scalar) -> Iterator[_Line]:
         offset = 0
@@ -215,42 +219,32 @@ class _Reader:
         return self._fill(start, event, rest[2:])
 
     def _fill(self, start: Place, event: dict[str, Any], words: list[_Word]) -> _Line:
-        fields = WIRE_FIELDS[event["type"]]
-        positional = [word for word in words if "=" not in word.text]
-        for field, word, amount in zip(MONEY_FIELDS[event["type"]], *_amounts(positional), strict=False):
-            self._set_money(event, field, _Word(amount, word))
-        if len(positional) > 2 * len(MONEY_FIELDS[event["type"]]):
-            extra = positional[2 * len(MONEY_FIELDS[event["type"]])]
-            raise Fault(
-                extra.place, f'{event["type"]} has no place for "{shorten(extra.text)}": write key=value'
-            )
-        values = [(word, *word.text.split("=", 1)) for word in words if "=" in word.text]
+        type_ = event["type"]
+        amounts = _amounts([word for word in words if "=" not in word.text])
+        if len(amounts) > len(MONEY_FIELDS[type_]):
+            extra = amounts[len(MONEY_FIELDS[type_])]
+            raise Fault(extra.place, f'{type_} has no place for "{shorten(extra.text)}": write key=value')
+        for field, amount in zip(MONEY_FIELDS[type_], amounts, strict=False):
+            self._set_money(event, field, amount)
         # `limit` tells how `old` and `new` are read, wherever it stands.
-        values.sort(key=lambda value: value[1] in ("old", "new"))
+        keyed = [word for word in words if "=" in word.text]
+        keyed.sort(key=lambda word: word.text.startswith(("old=", "new=")))
         correction = None
-        seen = set()
-        for word, key, written in values:
-            value = _Word(
-                written[1:-1] if written.startswith('"') and written.endswith('"') else written,
-                Place(word.place.line, word.place.column + len(key) + 1),
-            )
-            if key in seen:
+        named: set[str] = set()
+        for word in keyed:
+            key, value = _split(word)
+            if key in named:
                 raise Fault(word.place, f"{key} comes twice")
-            seen.add(key)
-            if key not in fields or key == "ts" or fields[key].kind is FieldKind.EVENT:
-                known = [
-                    name
-                    for name, field in fields.items()
-                    if field.kind is not FieldKind.EVENT and name != "ts"
-                ]
-                raise Fault(
-                    word.place, f'{event["type"]} has no field "{shorten(key)}"{suggestion(key, known)}'
-                )
-            if (event["type"], key) == ("void", "target"):
-                correction = ("voided", value.text, value.place)
+            named.add(key)
+            known = {name: of for name, of in WIRE_FIELDS[type_].items() if name not in _FILLED_IN}
+            if key not in known:
+                near = suggestion(key, known)
+                raise Fault(word.place, f'a line sets no "{shorten(key)}" of {type_}{near}')
+            if (type_, key) == ("void", "target"):
+                correction = ("voided", value)
             elif key == "replaces":
-                correction = ("replaced", value.text, value.place)
-            self._set(event, key, fields[key].kind, value)
+                correction = ("replaced", value)
+            self._set(event, key, known[key].kind, value)
         return _Line(start, event, correction)
 
     def _set(self, event: dict[str, Any], key: str, kind: FieldKind, word: _Word) -> None:
@@ -338,7 +332,8 @@ class _Reader:
         if not match:
             raise Fault(clock.place, f'"{shorten(clock.text)}" is no time of day, such as 10:00 or 10:00:30')
         # A doubled hour is read as its first occurrence (fold 0); a skipped one comes back as another time.
-        local = datetime.combine(day, time(*(int(part or 0) for part in match.groups())), self._zone)
+        hour, minute, second = (int(part or 0) for part in match.groups())
+        local = datetime.combine(day, time(hour, minute, second), self._zone)
         if local.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != local.replace(tzinfo=None):
             raise Fault(
                 clock.place, f"{day} {clock.text} does not exist in {self._zone_name}: the clocks skip it"
@@ -356,14 +351,23 @@ def _dated(text: str, place: Place) -> date:
     return day
 
 
-def _amounts(words: list[_Word]) -> tuple[list[Place], list[str]]:
-    """Join the words between type and keys to amounts of money: (where each starts, "200 CAD")."""
-    places, amounts = [], []
-    for number, unit in zip(words[::2], [*words[1::2], None], strict=False):
-        if not _NUMBER.fullmatch(number.text) or unit is None:
+def _amounts(words: list[_Word]) -> list[_Word]:
+    """Join the words between type and keys, two and two, to amounts of money."""
+    amounts = []
+    for index in range(0, len(words), 2):
+        amount = " ".join(word.text for word in words[index : index + 2])
+        if not _AMOUNT.fullmatch(amount):
             raise Fault(
-                number.place, f'"{shorten(number.text)}" is no money such as 200 CAD and no key=value'
+                words[index].place, f'"{shorten(amount)}" is no money such as 200 CAD and no key=value'
             )
-        places.append(number.place)
-        amounts.append(f"{number.text} {unit.text}")
-    return places, amounts
+        amounts.append(_Word(amount, words[index].place))
+    return amounts
+
+
+def _split(word: _Word) -> tuple[str, _Word]:
+    """Return the key and the value of `key=value` or `key="va lue"`."""
+    key, _, value = word.text.partition("=")
+    column = word.place.column + len(key) + 1
+    if len(value) > 1 and value.startswith('"') and value.endswith('"'):
+        return key, _Word(value[1:-1], Place(word.place.line, column + 1))
+    return key, _Word(value, Place(word.place.line, column))

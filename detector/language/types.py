@@ -216,8 +216,8 @@ class _Typer:
     def _comparison(self, tree: SyntaxTree) -> Comparison:
         left_branch, sign, right_branch = tree.children
         operator = str(sign)
-        left = self.expression(left_branch)
-        left, right = self._fitted(left, right_branch, "compared with")
+        left, right = self.expression(left_branch), self.expression(right_branch)
+        left, right = self._fitted(left, right, right_branch, "compared with")
         kinds = {kind_of(left), kind_of(right)}
         if operator not in ("==", "!=") and not kinds <= set(MEASURES):
             raise self._fault(sign, f"{SPOKEN[kind_of(left)]} is compared by == and != only")
@@ -231,7 +231,7 @@ class _Typer:
         item = self.expression(item_branch)
         options = []
         for branch in listed.children if not isinstance(listed, Token) else []:
-            item, option = self._fitted(item, branch, "listed for")
+            item, option = self._fitted(item, self.expression(branch), branch, "listed for")
             if not isinstance(option, Literal):
                 raise self._fault(branch, "`in` lists constants and params only")
             self._check_choice(item, option)
@@ -289,8 +289,8 @@ class _Typer:
             raise self._fault(function, f"{name} takes two or more values")
         arguments = [self._measure(branches[0], name)]
         for branch in branches[1:]:
-            self._measure(branch, name)
-            arguments[0], argument = self._fitted(arguments[0], branch, "beside")
+            argument = self._measure(branch, name)
+            arguments[0], argument = self._fitted(arguments[0], argument, branch, "beside")
             arguments.append(argument)
         # A bare 0 that stood before the first money has not taken its kind yet.
         if Kind.MONEY in map(kind_of, arguments):
@@ -305,9 +305,10 @@ class _Typer:
             raise self._fault(branch, f"{operator} takes numbers, money or durations, not {said}")
         return node
 
-    def _fitted(self, left: Expression, branch: Branch, verb: str) -> tuple[Expression, Expression]:
+    def _fitted(
+        self, left: Expression, right: Expression, branch: Branch, verb: str
+    ) -> tuple[Expression, Expression]:
         """Return both sides if their kinds go together; a bare 0 beside money becomes money."""
-        right = self.expression(branch)
         if Kind.MONEY in (kind_of(left), kind_of(right)):
             left, right = _as_money(left), _as_money(right)
         kinds = (kind_of(left), kind_of(right))
@@ -364,9 +365,8 @@ class _Typer:
                 raise self._fault(selected, told)
             return Kind.COUNT, False
         if field_name is None:
-            near = suggestion(event, [])
             example = next((f for f, of in FIELDS[event].items() if of.kind is FieldKind.MONEY), "local_hour")
-            raise self._fault(selected, f"{aggregate} needs a field, such as {event}.{example}{near}")
+            raise self._fault(selected, f"{aggregate} needs a field, such as {event}.{example}")
         if field_name not in FIELDS[event]:
             near = suggestion(f"{event}.{field_name}", [f"{event}.{known}" for known in FIELDS[event]])
             raise self._fault(selected, f'{event} has no field "{shorten(field_name)}"{near}')

@@ -24,8 +24,10 @@ class Session:
 
     __slots__ = (
         "channel",
+        "edge",
         "key",
         "last",
+        "marks",
         "minute",
         "open",
         "settled",
@@ -35,6 +37,7 @@ class Session:
         "start",
         "totals",
         "unrated",
+        "view",
     )
 
     def __init__(self, key: str, channel: str | None, start_us: int) -> None:
@@ -50,6 +53,38 @@ class Session:
         self.settled_open = True
         self.minute = 1  # the next whole minute of its age to be judged
         self.settled: list[Any] | None = None
+        # Totals as they were before the event at each instant, as long as a minute before it may be judged.
+        self.marks: list[tuple[int, list[Any] | None]] = []
+        self.edge = LONG_AGO  # the first whole minute at or after the latest settled event
+        self.view: list[Any] | None = None  # the totals as of the minute that is being judged
+
+    def mark(self, at_us: int) -> None:
+        """Keep the totals as they are, before an event beyond the edge changes them."""
+        self.marks.append((at_us, _copied(self.settled)))
+        begun = self.settled_start if self.settled_start <= at_us else at_us
+        self.edge = at_us + (begun - at_us) % MINUTE_US
+
+    def look(self, moment_us: int) -> None:
+        """Set `view` to the totals as of a minute; earlier ones are not needed any more."""
+        marks = self.marks
+        while marks and marks[0][0] <= moment_us:
+            del marks[0]
+        self.view = marks[0][1] if marks else self.settled
+
+    def views(self, at_us: int, fresh: list[Any]) -> list[list[Any]]:
+        """All totals that an event of this instant belongs in; `fresh` is what nothing looks like."""
+        for place, (until, totals) in enumerate(self.marks):
+            if totals is None and until > at_us:
+                self.marks[place] = (until, _copied(fresh))
+        if self.settled is None:
+            self.settled = fresh
+        return [self.settled, *(totals for until, totals in self.marks if until > at_us and totals is not None)]
+
+
+def _copied(totals: list[Any] | None) -> list[Any] | None:
+    if totals is None:
+        return None
+    return [dict(each) if type(each) is dict else each for each in totals]
 
 
 class Episode:
@@ -65,19 +100,9 @@ class Episode:
         self.alert = alert
 
 
-class Pending:
-    """An event that has arrived and that the watermark has not passed yet."""
-
-    __slots__ = ("at", "code", "session", "until", "values")
-
-    def __init__(
-        self, at_us: int, code: int, session: Session | None, values: tuple[Any, ...] | None, until_us: int
-    ) -> None:
-        self.at = at_us
-        self.code = code
-        self.session = session
-        self.values = values
-        self.until = until_us
+Pending = tuple[int, int, Session | None, tuple[Any, ...] | None, int]
+"""An event that the watermark has not passed yet: (at, type code, session, values for the settled windows,
+until when a break lasts). A tuple, because every bet makes one."""
 
 
 class Player:

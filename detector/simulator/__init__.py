@@ -1,8 +1,8 @@
 """Simulated players: seeded and plain, for demonstrations, tests and measurements.
 
-The same `Config` gives the same bytes. What is simulated is plausible and not fitted to real players: a
-detector that does well here has shown that it works, not how well it finds real harm. The clock and any
-randomness but the seed's are never consulted.
+The same `Config` gives the same bytes, on one version of Python; the clock and any randomness but the seed's
+are never consulted. What is simulated is plausible and not fitted to real players: a detector that does well
+here has shown that it works, not how well it finds real harm.
 """
 
 from detector.simulator.config import Config

@@ -76,7 +76,8 @@ class Account:
                 yield self._reached(ts_us, session, limit, 1.0)
                 if rng.random() >= 0.1 + 0.8 * trouble.strength("frequent_deposits", ts_us):
                     return
-        strain = trouble.strength("failed_deposits", ts_us)
+        # A card that has expired declines for anybody, time after time.
+        strain = 1.0 if rng.random() < 0.004 else trouble.strength("failed_deposits", ts_us)
         pace = self._habits.pace
         method = self._habits.methods[0]
         while rng.random() < 0.03 + 0.6 * strain:

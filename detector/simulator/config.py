@@ -18,7 +18,7 @@ class Config:
     players
         How many players join, at least 1.
     days
-        Span in which they join and get into trouble; the log stops at its end unless `events` is given.
+        Span in which they join and get into trouble, 1 to 3660; the log stops at its end unless `events` is given.
     start
         Beginning of the log, an aware datetime.
     seed
@@ -63,10 +63,12 @@ class Config:
     def __post_init__(self) -> None:
         if self.players < 1:
             raise SettingsError("players must be at least 1")
-        if self.days < 1:
-            raise SettingsError("days must be at least 1")
+        if not 1 <= self.days <= 3660:
+            raise SettingsError("days must be 1 to 3660")
         if self.start.tzinfo is None:
             raise SettingsError("start must have a zone")
+        if not 1971 <= self.start.year <= 2099:
+            raise SettingsError("start must lie in the years 1971 to 2099")
         if self.events is not None and self.events < 0:
             raise SettingsError("events must not be negative")
         if self.late_by < timedelta(0):

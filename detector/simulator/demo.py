@@ -6,7 +6,7 @@ rules can be seen, and a new one every few seconds from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, count, cycle, takewhile
@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 from detector.events.instants import DAY_US, HOUR_US, MINUTE_US, micros
+from detector.simulator.agenda import NEVER
 from detector.simulator.config import Config
 from detector.simulator.disturb import disturbed
 from detector.simulator.games import PRODUCTS
@@ -33,27 +34,23 @@ _GUEST_STAYS_US: Final = 10 * MINUTE_US
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What a guest has come to show, in seconds and minutes instead of days."""
+    """What a guest has come to show, in seconds after registration instead of days."""
 
-    markers: frozenset[Marker]
-    deposit_stakes: int
+    markers: Set[Marker]
+    deposit_stakes: int = 6
     limit: Limit | None = None
     contact_s: float | None = None
     excluded_s: float | None = None
 
 
-def _scene(*markers: Marker, deposit_stakes: int = 6, **more: Limit | float) -> _Scene:
-    return _Scene(frozenset(markers), deposit_stakes, **more)  # type: ignore[arg-type]
-
-
 _SCENES: Final = (
-    _scene("deposits_in_session", "escalating_deposits"),
-    _scene("failed_deposits"),
-    _scene("distress_contact", contact_s=15),
-    _scene("cancelled_withdrawals", deposit_stakes=60),
-    _scene("deposits_in_session", "self_exclusion", excluded_s=40),
-    _scene("frequent_deposits", "deposits_in_session", limit=Limit("deposit_count", "24h", 2)),
-    _scene("cancelled_withdrawals", "failed_deposits", deposit_stakes=60),
+    _Scene({"deposits_in_session", "escalating_deposits"}),
+    _Scene({"failed_deposits"}),
+    _Scene({"distress_contact"}, contact_s=15),
+    _Scene({"cancelled_withdrawals"}, deposit_stakes=60),
+    _Scene({"deposits_in_session", "self_exclusion"}, excluded_s=40),
+    _Scene({"frequent_deposits", "deposits_in_session"}, limit=Limit("deposit_count", "24h", 2)),
+    _Scene({"cancelled_withdrawals", "failed_deposits"}, deposit_stakes=60),
 )
 
 
@@ -96,18 +93,23 @@ def _regulars(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterat
             trouble = draw_trouble(rng, onset_us, 2 * DAY_US, start_us + int(5 * MINUTE_US * rng.random()))
         elif number % 4 == 2:
             trouble, visits, habits = _today(rng, number, start_us, habits)
-        life = Player(f"p{number:05}", _CODE, _PLACE, habits, trouble, joined_us, rng, visits).life()
+        life = Player(f"p{number:05}", _CODE, habits, trouble, joined_us, rng, visits).life()
         yield joined_us, life
 
 
 def _today(
     rng: Random, number: int, start_us: int, habits: Habits
 ) -> tuple[Trouble, tuple[int, ...], Habits]:
-    """Trouble that began an hour ago: half have sat at a live table since, half are about to deposit."""
+    """Trouble that has just begun: half have sat at a live table for an hour, half are about to deposit."""
     if number % 8 == 2:
-        since_us = start_us - int((50 + 10 * rng.random()) * MINUTE_US)
+        # The hour is told once the grace of a quarter of an hour is over, which is about now.
+        since_us = start_us - int((73 + 7 * rng.random()) * MINUTE_US)
         trouble = Trouble("nocturnal", frozenset({"long_sessions"}), since_us - HOUR_US, HOUR_US)
-        return trouble, (since_us,), replace(habits, products=(PRODUCTS["live_casino"],), rounds=90)
+        return (
+            trouble,
+            (since_us,),
+            replace(habits, products=(PRODUCTS["live_casino"],), rounds=90, deposit=300 * habits.stake),
+        )
     trouble = Trouble(
         "chasing", frozenset({"deposits_in_session", "escalating_deposits"}), start_us - HOUR_US, HOUR_US
     )
@@ -123,27 +125,28 @@ def _guests(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterator
 
 def _visit(rng: Random, player: str, scene: _Scene, joined_us: int, year: int) -> Iterator[Stamped]:
     """The few minutes a guest stays."""
+
+    def after(seconds: float) -> int:
+        return joined_us + int(seconds * (0.7 + 0.6 * rng.random()) * SECOND_US)
+
     drawn = draw_habits(rng, _PLACE, year)
     habits = replace(
         drawn,
         deposit=max(1000, drawn.stake * scene.deposit_stakes),
+        stake=max(1000 // scene.deposit_stakes, drawn.stake),
         products=(PRODUCTS["casino_slot"],),
         rounds=20,
         pace=0.15,
         limit=scene.limit,
     )
-    stake = habits.deposit // scene.deposit_stakes
-    onset_us = joined_us - 1
     trouble = Trouble(
         "guest",
-        scene.markers,
-        onset_us,
+        frozenset(scene.markers),
+        onset_us=joined_us - 1,
         develops_us=1,
-        ends_us=onset_us + int((scene.excluded_s or 3600) * SECOND_US),
-        contacts=()
-        if scene.contact_s is None
-        else ((onset_us + int(scene.contact_s * SECOND_US), "distress"),),
+        ends_us=NEVER if scene.excluded_s is None else after(scene.excluded_s),
+        contacts=() if scene.contact_s is None else ((after(scene.contact_s), "distress"),),
     )
-    visits = tuple(joined_us + int((40 * nth + 20 * rng.random()) * SECOND_US) for nth in range(1, 5))
-    life = Player(player, _CODE, _PLACE, replace(habits, stake=stake), trouble, joined_us, rng, visits).life()
+    visits = tuple(after(40 * nth) for nth in range(1, 5))
+    life = Player(player, _CODE, habits, trouble, joined_us, rng, visits).life()
     return takewhile(lambda stamped: stamped[0] < joined_us + _GUEST_STAYS_US, life)

@@ -7,6 +7,7 @@ what is on its way. Each has a generator of its own, so that asking for one does
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
@@ -14,17 +15,17 @@ from typing import Any, Final
 import msgspec
 
 from detector.events.instants import DAY_US, MINUTE_US, rfc3339_ms
+from detector.simulator.agenda import NEVER
 from detector.simulator.config import Config
 from detector.simulator.writer import SECOND_US, Stamped
 
-_NEVER: Final = 1 << 62
 _encode = msgspec.json.encode
 _ENVELOPE: Final = ("id", "source", "player", "brand", "jurisdiction")
 
 
 def disturbed(stream: Iterator[Stamped], config: Config) -> Iterator[Stamped]:
     """Apply the disturbances that `config` asks for; with none the stream itself is returned."""
-    late_us = int(config.late_by.total_seconds() * SECOND_US)
+    late_us = config.late_by // timedelta(microseconds=1)
     for name, share, change in (
         ("corrections", config.corrections, corrected),
         ("late", config.late, lambda rng, ts_us, line: delayed(rng, ts_us, line, late_us)),
@@ -45,7 +46,7 @@ def _scatter(
 ) -> Iterator[Stamped]:
     """Put a share of the items through `change`, which yields what arrives in place of one, now or later."""
     held: list[tuple[int, int, bytes]] = []
-    next_us = _NEVER
+    next_us = NEVER
     count = 0
     draw = rng.random
     for item in stream:
@@ -53,7 +54,7 @@ def _scatter(
         while next_us <= arrival_us:
             ready_us, _, line = heappop(held)
             yield ready_us, line
-            next_us = held[0][0] if held else _NEVER
+            next_us = held[0][0] if held else NEVER
         if draw() >= share:
             yield item
             continue
@@ -96,10 +97,8 @@ def corrected(rng: Random, ts_us: int, line: bytes) -> Iterator[Stamped]:
     later_us -= later_us % 1000
     carried = {key: value for key, value in event.items() if key not in _ENVELOPE}
     if rng.random() < 0.6:
-        yield (
-            later_us,
-            _encode(_correction(event, "v", "void", later_us) | {"target": event["id"], "voided": carried}),
-        )
+        void = _correction(event, "v", "void", later_us)
+        yield later_us, _encode(void | {"target": event["id"], "voided": carried})
         return
     # A balance would be that of the moment of the correction, which nobody knows here.
     fresh = {key: value for key, value in carried.items() if key not in ("type", "ts", "balance_after")}

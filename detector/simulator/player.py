@@ -17,7 +17,7 @@ from typing import Final
 from detector.events.instants import DAY_US, MINUTE_US, micros, rfc3339_ms, to_datetime
 from detector.simulator.account import Account
 from detector.simulator.agenda import Action, Agenda
-from detector.simulator.habits import Habits, Jurisdiction
+from detector.simulator.habits import JURISDICTIONS, Habits
 from detector.simulator.session import Sessions
 from detector.simulator.trouble import Trouble
 from detector.simulator.writer import SECOND_US, EventWriter, Stamped
@@ -33,8 +33,8 @@ class Player:
     ----------
     player
         The player's id.
-    code, jurisdiction
-        Where the player plays, as events name it, and what goes with it.
+    jurisdiction
+        Where the player plays, a key of `JURISDICTIONS`.
     habits, trouble
         Ordinary ways, and what becomes of them.
     joined_us
@@ -48,8 +48,7 @@ class Player:
     def __init__(
         self,
         player: str,
-        code: str,
-        jurisdiction: Jurisdiction,
+        jurisdiction: str,
         habits: Habits,
         trouble: Trouble,
         joined_us: int,
@@ -60,9 +59,9 @@ class Player:
         self._joined_us = joined_us
         self._habits = habits
         self._rng = rng
-        self._writer = EventWriter(player, code)
+        self._writer = EventWriter(player, jurisdiction)
         self._agenda = Agenda()
-        money = jurisdiction.currency
+        money = JURISDICTIONS[jurisdiction].currency
         self._account = Account(habits, trouble, money, self._writer, self._agenda, rng)
         self._sessions = Sessions(habits, trouble, money, self._writer, self._agenda, self._account, rng)
         self._left = False
@@ -76,7 +75,7 @@ class Player:
             (partial(self._account.loosen_limit, False), 0.003),
             (partial(self._contact, "other"), 0.004),
             (partial(self._contact, "bonus_request"), 0.001),
-            (partial(self._contact, "financial_strain"), 0.00002),
+            (partial(self._contact, "financial_strain"), 0.0001),
             (self._account.refund, 0.0015),
             (self._break, 0.001),
         )
@@ -94,6 +93,8 @@ class Player:
         tomorrow_us = self._local(today + timedelta(days=1), 0.0)
         while True:
             while not self._visits or self._visits[0] >= tomorrow_us:
+                # A day is over before the next is planned, so that what is to come cannot reach back.
+                yield from self._agenda.due(tomorrow_us - 1)
                 today = self._next_day(today)
                 tomorrow_us = self._local(today + timedelta(days=1), 0.0)
             start_us = heappop(self._visits)
@@ -114,14 +115,14 @@ class Player:
         if away_until_us > self._local(today, 0.0):
             today = max(today, to_datetime(away_until_us).astimezone(self._habits.zone).date())
         rng, trouble = self._rng, self._trouble
-        noon_us = self._local(today, 12.0)
-        progress = trouble.progress(noon_us)
+        dawn_us = self._local(today, 0.0)
+        progress = trouble.progress(dawn_us)
         rate = self._habits.sessions_a_day
         night = self._habits.night
         if progress:
             rate = rate + progress * (max(rate, 0.6) * 2.2 - rate)
-            rate *= 1.0 + 1.5 * trouble.strength("frequent_deposits", noon_us)
-            night = max(night, 0.8 * trouble.strength("night_play", noon_us))
+            rate *= 1.0 + 1.5 * trouble.strength("frequent_deposits", dawn_us)
+            night = max(night, 0.8 * trouble.strength("night_play", dawn_us))
         # Poisson by Knuth's product of uniforms: rates are small, and it needs nothing but random().
         left = rng.random()
         floor = exp(-rate)
@@ -179,18 +180,18 @@ class Player:
 
     def _break(self, ts_us: int) -> Iterator[Stamped]:
         days = _BREAK_DAYS[int(self._rng.random() * len(_BREAK_DAYS))]
-        yield self._leave_for("break_start", ts_us, days)
+        yield self._leave("break_start", ts_us, ts_us + days * DAY_US)
 
     def _exclude(self, ts_us: int) -> Iterator[Stamped]:
         days = _EXCLUSION_DAYS[int(self._rng.random() * len(_EXCLUSION_DAYS))]
-        yield self._leave_for("self_exclusion", ts_us, days)
-        self._agenda.add(self._sessions.away_until_us, self._return)
+        until_us = ts_us + days * DAY_US
+        yield self._leave("self_exclusion", ts_us, until_us)
+        self._agenda.add(until_us, self._return)
 
     def _return(self, ts_us: int) -> Iterator[Stamped]:
         yield self._writer.write("self_exclusion_end", ts_us, None)
 
-    def _leave_for(self, kind: str, ts_us: int, days: int) -> Stamped:
-        until_us = ts_us + days * DAY_US
+    def _leave(self, kind: str, ts_us: int, until_us: int) -> Stamped:
         self._sessions.away_until_us = max(self._sessions.away_until_us, until_us)
         return self._writer.write(kind, ts_us, None, until=rfc3339_ms(until_us))
 

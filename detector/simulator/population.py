@@ -56,7 +56,7 @@ class Fate:
         if habits.limit is None and not markers.isdisjoint({"limit_raises", "frequent_deposits"}):
             kind: LimitKind = "deposit_count" if "frequent_deposits" in markers else "deposit"
             habits = replace(habits, limit=draw_limit(rng, habits.deposit, kind))
-        return Player(self.player, config.jurisdiction, place, habits, self.trouble, self.joined_us, rng)
+        return Player(self.player, config.jurisdiction, habits, self.trouble, self.joined_us, rng)
 
     def label(self) -> Label:
         """What the labels file says of a player in trouble."""

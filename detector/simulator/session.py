@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from random import Random
 from typing import Final
@@ -17,6 +17,9 @@ from detector.simulator.writer import SECOND_US, EventWriter, Stamped
 
 _MAX_ROUNDS: Final = 1500
 
+Played = Generator[Stamped, None, tuple[int, int]]
+"""Yields events; returns when play ended (microseconds since the epoch) and what it lost (minor units)."""
+
 
 class Sessions:
     """Plays one session after another for one player.
@@ -26,7 +29,7 @@ class Sessions:
     away_until_us
         While this lies ahead (a break, an exclusion, a player who has left) a running session ends at once.
     lost
-        Net loss of the latest session so far settled in it, minor units.
+        Net loss of the latest session, minor units; wagers not yet settled count as lost.
     """
 
     def __init__(
@@ -54,7 +57,6 @@ class Sessions:
         """Play a session that starts at `ts_us`."""
         rng, writer, account, habits = self._rng, self._writer, self._account, self._habits
         self._count += 1
-        self.lost = 0
         session = f"s{self._count}"
         channel = "mobile" if rng.random() < habits.mobile else "web"
         yield writer.write("session_start", ts_us, session, channel=channel)
@@ -65,21 +67,20 @@ class Sessions:
         if account.balance < (10 if product.settles_s else 20) * habits.stake:
             yield from account.deposit(writer.last_us + pause_us, session)
         if product.settles_s is None:
-            yield from self._rounds(writer.last_us, session, product)
+            ended_us, self.lost = yield from self._rounds(writer.last_us, session, product)
         else:
-            yield from self._wagers(writer.last_us, session, product, product.settles_s)
-        account.played(writer.last_us, self.lost, writer.last_us - started_us)
-        excluded = writer.last_us < self.away_until_us
-        if not excluded:
-            yield from account.cash_out(writer.last_us + pause_us, session)
+            ended_us, self.lost = yield from self._wagers(writer.last_us, session, product, product.settles_s)
+        account.played(ended_us, self.lost, ended_us - started_us)
+        if writer.last_us < self.away_until_us:
+            yield writer.write("session_end", 0, session, channel=channel, reason="closed")
+            return
+        yield from account.cash_out(ended_us + pause_us, session)
         # Phones lose the network and browsers are closed: such a session has no end of its own.
-        if excluded or rng.random() >= 0.06:
-            reason = "excluded" if excluded else "logout"
-            yield writer.write(
-                "session_end", writer.last_us + pause_us, session, channel=channel, reason=reason
-            )
+        if rng.random() >= 0.06:
+            ended_us = max(ended_us, writer.last_us) + pause_us
+            yield writer.write("session_end", ended_us, session, channel=channel, reason="logout")
 
-    def _rounds(self, ts_us: int, session: str, product: Product) -> Iterator[Stamped]:
+    def _rounds(self, ts_us: int, session: str, product: Product) -> Played:
         """Rounds that settle at once, until the player has had enough, runs dry or meets a limit."""
         rng, writer, account, agenda, trouble = (
             self._rng,
@@ -88,8 +89,7 @@ class Sessions:
             self._agenda,
             self._trouble,
         )
-        draw, write, outcome = rng.random, writer.write, product.outcome
-        currency, name = self._currency, product.name
+        draw, bet, outcome = rng.random, self._bet, product.outcome
         game = product.games[int(draw() * len(product.games))]
         tireless = trouble.strength("long_sessions", ts_us)
         few, many = product.rounds
@@ -131,33 +131,9 @@ class Sessions:
             payout = stake * outcome(draw()) // 100
             lost += stake - payout
             account.balance += payout - stake
-            if account.bonus:
-                bonus = min(stake, account.bonus)
-                account.bonus -= bonus
-                yield write(
-                    "bet",
-                    ts_us,
-                    session,
-                    stake=stake,
-                    payout=payout,
-                    currency=currency,
-                    bonus_stake=bonus,
-                    product=name,
-                    game=game,
-                    balance_after=account.balance,
-                )
-            else:
-                yield write(
-                    "bet",
-                    ts_us,
-                    session,
-                    stake=stake,
-                    payout=payout,
-                    currency=currency,
-                    product=name,
-                    game=game,
-                    balance_after=account.balance,
-                )
+            bonus = min(stake, account.bonus)
+            account.bonus -= bonus
+            yield bet(ts_us, session, stake, payout, bonus, product, game)
             mood = draw()
             if payout < stake:
                 if mood < rise and step < highest:
@@ -166,11 +142,9 @@ class Sessions:
             elif mood < fall and step > lowest:
                 step -= 1
                 stake = STAKES[step]
-        self.lost = lost
+        return ts_us, lost
 
-    def _wagers(
-        self, ts_us: int, session: str, product: Product, settles_s: tuple[float, float]
-    ) -> Iterator[Stamped]:
+    def _wagers(self, ts_us: int, session: str, product: Product, settles_s: tuple[float, float]) -> Played:
         """Wagers placed now and settled later, maybe long after the session."""
         rng, account, agenda = self._rng, self._account, self._agenda
         habits = self._habits
@@ -205,7 +179,7 @@ class Sessions:
                 (settles_s[0] + (settles_s[1] - settles_s[0]) * rng.random()) * SECOND_US
             )
             agenda.add(settled_us, partial(self._settle, session, ts_us, stake, bonus, product, game))
-        self.lost = placed
+        return ts_us, placed
 
     def _settle(
         self, session: str, placed_us: int, stake: int, bonus: int, product: Product, game: str, ts_us: int
@@ -213,19 +187,28 @@ class Sessions:
         """One wager is decided; it belongs to the session it was placed in."""
         payout = stake * product.outcome(self._rng.random()) // 100
         self._account.balance += payout
+        yield self._bet(ts_us, session, stake, payout, bonus, product, game, placed_us)
+
+    def _bet(
+        self,
+        ts_us: int,
+        session: str,
+        stake: int,
+        payout: int,
+        bonus: int,
+        product: Product,
+        game: str,
+        placed_us: int | None = None,
+    ) -> Stamped:
         fields: dict[str, object] = {"stake": stake, "payout": payout, "currency": self._currency}
         if bonus:
             fields["bonus_stake"] = bonus
-        yield self._writer.write(
-            "bet",
-            ts_us,
-            session,
-            **fields,
-            product=product.name,
-            game=game,
-            placed_at=rfc3339_ms(placed_us),
-            balance_after=self._account.balance,
-        )
+        fields["product"] = product.name
+        fields["game"] = game
+        if placed_us is not None:
+            fields["placed_at"] = rfc3339_ms(placed_us)
+        fields["balance_after"] = self._account.balance
+        return self._writer.write("bet", ts_us, session, **fields)
 
     def _heat(self, ts_us: int) -> float:
         """How much the player plays to win it all back, 0 to 1."""
@@ -250,4 +233,5 @@ class Sessions:
         draw = rng.random()
         if draw < self._trouble.strength("long_sessions", ts_us) * 0.5:
             return 2
-        return 1 if draw > 0.8 else 0
+        # A bad night happens to anybody.
+        return 3 if draw > 0.985 else 1 if draw > 0.8 else 0

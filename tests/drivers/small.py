@@ -130,8 +130,8 @@ def place(redis: Redis) -> bytes:
     """How far the detector has come."""
     if not redis.exists("tw:events"):
         return b"0-0"
-    groups = redis.xinfo_groups("tw:events")
-    return bytes(groups[0]["last-delivered-id"]) if groups else b"0-0"
+    places = {each["name"]: each["last-delivered-id"] for each in redis.xinfo_groups("tw:events")}
+    return bytes(places.get(b"detector", b"0-0"))
 
 
 def read(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:

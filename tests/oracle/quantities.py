@@ -26,7 +26,7 @@ class Quantity:
 
     @property
     def forgets_undone(self) -> bool:
-        """Extremes and picks can be taken back only where every event is kept: in exact windows, not of bets."""
+        """Extremes and picks can be taken back only where every event is kept: in exact windows."""
         return self.aggregate in SUMMING or (self.scope == "over" and self.type != "bet")
 
     def reaches(self, ts: int, at: int) -> bool:

@@ -26,12 +26,13 @@ BASE = 1_772_841_600 * SECOND  # 2026-03-07 00:00 UTC: the clocks of Ontario cha
 
 
 def rates() -> Rates:
-    """US dollars and yen by the day, no euros at all, and no rate on every fifth day."""
-    table: dict[date, dict[str, float]] = {}
+    """US dollars and yen in Canadian ones by the day, no euros at all, and no rate on every fifth day."""
+    table: dict[tuple[date, str, str], float] = {}
     for number in range(120):
         day = date(2026, 3, 1) + timedelta(days=number)
         if number % 5:
-            table[day] = {"CAD": 1.0, "USD": 1.37 + number / 1000, "JPY": 0.0091}
+            table[day, "USD", "CAD"] = 1.37 + number / 1000
+            table[day, "JPY", "CAD"] = 0.0091
     return Rates(table)
 
 
@@ -237,7 +238,7 @@ class Life:
 
 
 def random_log(rng: Random, shape: Shape = ROUGH) -> list[bytes]:
-    """A log in order of arrival: valid events, and some whose id came before, with the same content or not."""
+    """A log in order of arrival: valid events, some under an id that came before (same content or not)."""
     planned: list[Planned] = []
     for number in range(shape.players):
         planned += Life(rng, shape, f"p{number}").planned

@@ -16,16 +16,19 @@ def exponent(currency: str) -> int:
 
 @dataclass(frozen=True)
 class Rates:
-    """`table[day][currency]` is what one major unit of it is worth in the table's common reference."""
+    """`table[day, source, target]` is what one major unit of `source` is worth in `target` on that UTC day."""
 
-    table: Mapping[date, Mapping[str, float]] = field(default_factory=dict)
+    table: Mapping[tuple[date, str, str], float] = field(default_factory=dict)
 
     def convert(self, minor: int, source: str, target: str | None, day: date) -> float | None:
-        """Minor units of `target`, not rounded; None without a rate for that very day."""
+        """Minor units of `target`, not rounded; None without a rate for that very day, either way round."""
         if source == target:
             return minor
-        worth = self.table.get(day, {})
-        if target is None or source not in worth or target not in worth:
+        if target is None:
             return None
         scale: float = 10.0 ** (exponent(target) - exponent(source))
-        return minor * scale * worth[source] / worth[target]
+        if (day, source, target) in self.table:
+            return minor * scale * self.table[day, source, target]
+        if (day, target, source) in self.table:
+            return minor * scale / self.table[day, target, source]
+        return None

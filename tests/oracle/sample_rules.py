@@ -46,7 +46,7 @@ BETS = (
 )
 
 # A quantity, and a comparison of the right kind for it: the alert's evidence then shows the quantity.
-MONEY = [
+NUMBERS = [
     *(f"{each} {window}" for each in DEPOSITS for window in WINDOWS),
     *(f"{each} {window}" for each in BETS for window in WINDOWS),
     *(f"distinct(deposit.method) {window}" for window in WINDOWS),
@@ -57,7 +57,7 @@ MONEY = [
     "min(bet.net_loss) over lifetime",
     "mean(bet.bonus_stake) over 24h",
     "sum(bet.bonus_stake) over lifetime",
-    "count(bet.bonus_stake) over 1h",
+    "distinct(bet.bonus_stake) over 1h",
     "count(deposit) where amount >= 200 CAD over 48h",
     "sum(deposit.amount) where amount >= 200 CAD over 7d before 1d",
     'sum(deposit.amount) where method == "card" or amount > 100 CAD over 7d',
@@ -79,7 +79,7 @@ MONEY = [
     "sum(refund.amount) over lifetime",
     "sum(bonus.amount) over session",
     "count(limit_change) over lifetime",
-    "count(limit_change.new) over lifetime",
+    'distinct(limit_change.new) where limit == "deposit_count" over lifetime',
     'last(limit_change.new) where limit == "deposit" over lifetime',
     'first(limit_change.old) where limit == "deposit_count" over 7d',
     'mean(limit_change.new) where limit == "deposit" over 7d',
@@ -129,8 +129,8 @@ def quantity_rules(triggers: Iterable[tuple[str, Any]] = (("event", EVERY_TYPE),
     """One always-true rule for each quantity, whose alerts' evidence tells its value."""
     rules: list[RuleFile] = []
     for label, trigger in triggers:
-        for kind, texts in (("0", MONEY), ("0s", DURATIONS), ('"x"', TEXTS)):
-            sign = "==" if kind == '"x"' else ">="
+        for kind, texts in (("0", NUMBERS), ("0s", DURATIONS), ('"distress"', TEXTS)):
+            sign = "==" if texts is TEXTS else ">="
             for text in texts:
                 when = f"count(identity_check) over lifetime >= 0 or {text} {sign} {kind}"
                 rules.append(rule(f"{label}-{len(rules)}", trigger, when, remind="1m"))

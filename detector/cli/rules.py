@@ -1,0 +1,178 @@
+"""`tiltwatch rules`: check, test, show, lock and compare the rules that analysts write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from detector.errors import Finding, RuleErrors
+from detector.events.money import Currencies
+from detector.language.load import Reading, read_rule
+from detector.language.pack import check as check_rules
+from detector.language.pack import packs_dir, rule_files, write_lock
+from detector.language.rule import Rule
+from detector.language.source import Mapping, Node, Scalar, read_file, read_source
+
+app = typer.Typer(name="rules", help="Check, test, show and compare rules.", no_args_is_help=True)
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Rule files or folders of them; tiltwatch's own packs if left out.", exists=True),
+]
+
+
+@app.command()
+def check(paths: Paths = None) -> None:
+    """Find what keeps rules from going live: one finding a line, exit 1 on any."""
+    wanted = paths or [_packs()]
+    _stop_on(check_rules(wanted))
+    typer.echo(f"{_count(wanted)} checked, nothing found")
+
+
+@app.command("test")
+def run_tests(paths: Paths = None) -> None:
+    """Run the timelines of rules through the engine: one finding a line, exit 1 on any."""
+    from detector.timelines import check_timeline  # the engine is needed by this command alone
+
+    wanted = paths or [_packs()]
+    findings: list[Finding] = []
+    timelines = 0
+    for reading in _readings(wanted):
+        findings += reading.findings
+        if reading.rule is None:
+            continue
+        for timeline in reading.rule.tests:
+            timelines += 1
+            findings += [
+                Finding(reading.path, timeline.line, 1, message)
+                for message in check_timeline(reading.rule, timeline)
+            ]
+    _stop_on(findings)
+    typer.echo(f"{_count(wanted)}, {timelines} timelines: all alert as expected")
+
+
+@app.command()
+def show(rule_id: Annotated[str, typer.Argument(metavar="ID", help="A rule's id, or its file.")]) -> None:
+    """Show one rule: what it asks for, what can be tuned, what it says."""
+    named = Path(rule_id)
+    found = [named] if named.is_file() else [file for file in rule_files(_packs()) if file.stem == rule_id]
+    if not found:
+        known = ", ".join(file.stem for file in rule_files(_packs()))
+        raise typer.BadParameter(f'no rule "{rule_id}"; there are: {known}', param_hint="ID")
+    reading = read_rule(found[0], Currencies())
+    _stop_on(reading.findings)
+    if reading.rule is not None:
+        _print(reading.rule, _written(found[0]))
+
+
+@app.command()
+def lock(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of rules; tiltwatch's own if left out.", exists=True, file_okay=False),
+    ] = None,
+) -> None:
+    """Write lock.json, which remembers what each version of a rule does."""
+    try:
+        typer.echo(f"wrote {write_lock(folder or _packs())}")
+    except RuleErrors as error:
+        _stop_on(error.findings)
+
+
+@app.command()
+def diff(
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="A rule file or a folder of them.", exists=True)
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="What to compare it with.", exists=True)],
+) -> None:
+    """Compare two sets of rules, rule by rule: added, removed, changed in behaviour or in texts."""
+    old, new = _loaded(before), _loaded(after)
+    for rule_id in sorted(old.keys() | new.keys()):
+        if rule_id not in new:
+            typer.echo(f"- {old[rule_id].name} removed")
+        elif rule_id not in old:
+            typer.echo(f"+ {new[rule_id].name} added")
+        else:
+            _print_changes(old[rule_id], new[rule_id])
+
+
+def _packs() -> Path:
+    folder = packs_dir()
+    # Findings are read by people and editors: a path from where they stand is shorter and clickable.
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _readings(paths: list[Path]) -> list[Reading]:
+    files = dict.fromkeys(file for path in paths for file in rule_files(path))
+    return [read_rule(file, Currencies()) for file in files]
+
+
+def _loaded(path: Path) -> dict[str, Rule]:
+    readings = _readings([path])
+    _stop_on([finding for reading in readings for finding in reading.findings])
+    return {reading.rule.id: reading.rule for reading in readings if reading.rule is not None}
+
+
+def _count(paths: list[Path]) -> str:
+    count = len({file for path in paths for file in rule_files(path)})
+    return "1 rule" if count == 1 else f"{count} rules"
+
+
+def _stop_on(findings: list[Finding]) -> None:
+    if findings:
+        for finding in findings:
+            typer.echo(str(finding))
+        raise typer.Exit(1)
+
+
+def _written(path: Path) -> dict[str, str]:
+    """Return every value of a rule file as it is written, by its dotted key, tests left out."""
+    written: dict[str, str] = {}
+
+    def walk(key: str, node: Node) -> None:
+        if isinstance(node, Scalar):
+            written[key] = " ".join(node.text.split())
+        elif isinstance(node, Mapping):
+            for name, value in node:
+                walk(f"{key}.{name.text}" if key else name.text, value)
+        else:
+            for number, item in enumerate(node.items, 1):
+                walk(f"{key}.{number}", item)
+
+    walk("", read_source(read_file(path)))
+    return {key: text for key, text in written.items() if not key.startswith("tests.")}
+
+
+def _print_changes(old: Rule, new: Rule) -> None:
+    before, after = _written(Path(old.path)), _written(Path(new.path))
+    changed = [key for key in before | after if before.get(key) != after.get(key)]
+    tests = old.tests != new.tests
+    if not (changed or tests or old.behaviour != new.behaviour):
+        return
+    alike = "behaves as before" if old.behaviour == new.behaviour else "behaves otherwise"
+    names = old.name if old.version == new.version else f"{old.name} -> {new.name}"
+    typer.echo(f"~ {names} {alike}")
+    for key in changed:
+        typer.echo(f"    {key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}")
+    if tests:
+        typer.echo("    tests changed")
+
+
+def _print(rule: Rule, written: dict[str, str]) -> None:
+    table = Table(title=f"{rule.name}: {rule.title}", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    tests = (
+        f"{sum(bool(t.expect) for t in rule.tests)} firing, {sum(not t.expect for t in rule.tests)} silent"
+    )
+    for key, text in {**written, "currency": rule.currency or "the player's first", "tests": tests}.items():
+        # The id, version and title stand above; a list's items belong to one row.
+        if key not in ("id", "version", "title"):
+            table.add_row(key, text)
+    table.add_row("behaviour", rule.behaviour)
+    Console().print(table, markup=False)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.alerts import service
+from detector.engine.alerts import Alert
+from detector.events.instants import rfc3339_ms
+from tests.api.serving import NOW_US, problem
+from tests.drivers.small import MINUTE_US
+
+
+def alert(number: int, **more: Any) -> Alert:
+    values: dict[str, Any] = {
+        "id": f"{number:032x}",
+        "player": f"p{number % 3}",
+        "rule": f"rule-{number % 2}@{1 + number % 5}",
+        "kind": "open",
+        "title": "É",
+        "category": "deposits",
+        "audience": "compliance" if number % 4 == 0 else "risk",
+        "severity": "critical" if number % 10 == 0 else "low",
+        "opened_at": rfc3339_ms(NOW_US + number * MINUTE_US),
+        "score": None,
+        "band": None,
+        "contributions": None,
+        "evidence": [],
+        "events": ["e1"],
+        "explanation": "…",
+        "sources": [],
+        "response": "L1",
+    }
+    return Alert(**(values | more))
+
+
+@pytest.fixture
+def hundred(redis: Redis) -> list[dict[str, Any]]:
+    """A hundred alerts in the stream; returned newest first, as they should be answered."""
+    stored = [alert(n).to_json() for n in range(100)]
+    for each in stored:
+        redis.xadd("tw:alerts", {"a": each})
+    return [json.loads(each) | {"notes": []} for each in reversed(stored)]
+
+
+async def pages(client: httpx.AsyncClient, **query: Any) -> list[list[dict[str, Any]]]:
+    found = []
+    while True:
+        response = await client.get("/v1/alerts", params=query)
+        assert response.status_code == 200, response.text
+        found.append(response.json()["items"])
+        if response.json()["next_cursor"] is None:
+            return found
+        query["cursor"] = response.json()["next_cursor"]
+
+
+async def test_none(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/alerts")).json() == {"items": [], "next_cursor": None}
+
+
+async def test_newest_first_exactly_as_written(
+    client: httpx.AsyncClient, hundred: list[dict[str, Any]]
+) -> None:
+    response = await client.get("/v1/alerts")
+    assert response.json()["items"] == hundred[:50]
+    assert list(response.json()["items"][0]) == [*Alert.__struct_fields__, "notes"]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 50, 99, 100, 101, 500])
+async def test_pages_leave_nothing_out(
+    client: httpx.AsyncClient, hundred: list[dict[str, Any]], limit: int
+) -> None:
+    found = await pages(client, limit=limit)
+    assert [each for page in found for each in page] == hundred
+    assert all(len(page) == limit for page in found[:-1])
+    assert found[-1]
+
+
+async def test_a_cursor_is_not_moved_by_new_alerts(
+    client: httpx.AsyncClient, redis: Redis, hundred: list[dict[str, Any]]
+) -> None:
+    cursor = (await client.get("/v1/alerts", params={"limit": 10})).json()["next_cursor"]
+    redis.xadd("tw:alerts", {"a": alert(100).to_json()})
+    response = await client.get("/v1/alerts", params={"limit": 10, "cursor": cursor})
+    assert response.json()["items"] == hundred[10:20]
+
+
+@pytest.mark.parametrize("most_read", [20_000, 30])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"player": "p1"},
+        {"rule": "rule-1"},
+        {"rule": "rule-1@2"},
+        {"rule": "rule"},
+        {"severity": "critical"},
+        {"audience": "compliance"},
+        {"since": "2026-01-01T13:30:00Z"},
+        {"since": "2026-01-01T08:30:00-05:00"},
+        {"player": "p0", "severity": "critical", "rule": "rule-0", "audience": "compliance"},
+        {"player": "nobody"},
+    ],
+)
+async def test_filters(
+    client: httpx.AsyncClient,
+    hundred: list[dict[str, Any]],
+    query: dict[str, str],
+    most_read: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "PAGE", 10)
+    monkeypatch.setattr(service, "MOST_READ", most_read)
+    expected = [
+        each
+        for each in hundred
+        if all(
+            each["opened_at"] >= "2026-01-01T13:30:00.000Z"
+            if name == "since"
+            else value in (each[name], each[name].partition("@")[0])
+            for name, value in query.items()
+        )
+    ]
+    found = await pages(client, limit=4, **query)
+    assert [each for page in found for each in page] == expected
+
+
+async def test_notes_stand_with_their_alert(
+    client: httpx.AsyncClient, redis: Redis, hundred: list[dict[str, Any]]
+) -> None:
+    notes = [{"code": "a"}, {"code": "b"}]
+    redis.rpush(f"tw:notes:{hundred[1]['id']}", *map(json.dumps, notes))
+    items = (await client.get("/v1/alerts", params={"limit": 3})).json()["items"]
+    assert [each["notes"] for each in items] == [[], notes, []]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "501"}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"severity": "urgent"}, "severity"),
+        ({"audience": "press"}, "audience"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-01-01T13:30:00"}, "since"),
+        ({"cursor": "é"}, "cursor"),
+        ({"cursor": "AAAA"}, "cursor"),
+        ({"cursor": "LQ"}, "cursor"),
+        ({"player": "x" * 129}, "player"),
+        ({"plaier": "p1"}, "plaier"),
+    ],
+)
+async def test_wrong_parameters(
+    client: httpx.AsyncClient, hundred: list[dict[str, Any]], query: dict[str, str], name: str
+) -> None:
+    response = await client.get("/v1/alerts", params=query)
+    assert problem(response) == (400, "invalid-parameter")
+    (parameter,) = response.json()["parameters"]
+    assert parameter["name"] == name
+    assert parameter["reason"]
+    (value,) = query.values()
+    assert len(value) < 4 or value not in response.text
