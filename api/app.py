@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +25,7 @@ from api.events.service import EventsService
 from api.health import endpoints as health
 from api.health.repository import HealthRepository
 from api.health.service import HealthService
-from api.logs import RequestLog
+from api.requests import RequestLog
 from api.settings import Settings, is_loopback
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
@@ -67,18 +67,24 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     return app
 
 
-def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """A server for the application, to be awaited with `serve()`; `should_exit` ends it."""
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it, who has more to stop than HTTP."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server(app: FastAPI) -> uvicorn.Server:
+    """A server for the application, to be given the sockets it serves; `should_exit` ends it."""
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         access_log=False,  # it writes paths and queries; RequestLog writes templates
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 async def _only_by_loopback_names(request: Request, call_next: RequestResponseEndpoint) -> Response:

@@ -24,59 +24,67 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     data_dir: Path = Field(
-        Path("tiltwatch-data"),
+        default=Path("tiltwatch-data"),
         description="Directory of embedded mode: the log of its own Redis, readable by this user alone.",
     )
     redis_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="URL of the Redis to use (redis, rediss, unix). None: tiltwatch brings its own. "
         "It survives a power cut only if it runs with `appendonly yes` and `appendfsync always`.",
     )
-    host: str = Field("127.0.0.1", description="Address the service listens on.")
-    port: int = Field(8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one.")
+    host: str = Field(default="127.0.0.1", description="Address the service listens on.")
+    port: int = Field(
+        default=8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one."
+    )
     allow_remote: bool = Field(
-        False,
+        default=False,
         description="Listen on an address other machines can reach, and answer under any host name. "
         "The service asks nobody who they are yet: only behind something that does.",
     )
     rules_dir: Path | None = Field(
-        None, description="Rules to run. None: the packs that come with tiltwatch."
+        default=None, description="Rules to run. None: the packs that come with tiltwatch."
     )
     rates_file: Path | None = Field(
-        None, description="Dated exchange rates (CSV). None: money in another currency is unknown to rules."
+        default=None,
+        description="Dated exchange rates (CSV). None: money in another currency is unknown to rules.",
     )
     currencies: dict[str, int] = Field(
-        {}, description='The deployment\'s own currencies with their exponents, as JSON: {"BTC": 8}.'
+        default={}, description='The deployment\'s own currencies with their exponents, as JSON: {"BTC": 8}.'
     )
     brand_zones: dict[str, str] = Field(
-        {}, description="Time zone of each brand's players, as JSON; a player's own profile comes first."
+        default={},
+        description="Time zone of each brand's players, as JSON; a player's own profile comes first.",
     )
     grace_s: int = Field(
-        900,
+        default=900,
         ge=0,
         le=86_400,
         description="Seconds an event may be behind the newest one before it counts as late.",
     )
     tick_every_s: float = Field(
-        10,
+        default=10,
         gt=0,
         le=300,
         description="Seconds without an event after which the clock ticks on, and between such ticks.",
     )
-    max_body_bytes: int = Field(5 * 2**20, ge=1024, description="Largest body of a request, in bytes.")
-    max_body_events: int = Field(10_000, ge=1, description="Most events in one request.")
+    max_body_bytes: int = Field(
+        default=5 * 2**20, ge=1024, description="Largest body of a request, in bytes."
+    )
+    max_body_events: int = Field(default=10_000, ge=1, description="Most events in one request.")
     backlog_limit: int = Field(
-        1_000_000,
+        default=1_000_000,
         ge=1,
         description="Events waiting for the detector beyond which new ones are turned away for now.",
     )
     alerts_kept: int = Field(
-        100_000, ge=1, description="Alerts kept in Redis, and as many of rules in shadow."
+        default=100_000, ge=1, description="Alerts kept in Redis, and as many of rules in shadow."
     )
-    dead_kept: int = Field(10_000, ge=1, description="Refused events kept with their original bytes.")
-    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+    dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="How log lines are written."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least level that is written."
+        default="info", description="The least level that is written."
     )
 
     @field_validator("host")

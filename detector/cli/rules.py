@@ -175,4 +175,4 @@ def _print(rule: Rule, written: dict[str, str]) -> None:
         if key not in ("id", "version", "title"):
             table.add_row(key, text)
     table.add_row("behaviour", rule.behaviour)
-    Console().print(table, markup=False)
+    Console(markup=False, emoji=False, highlight=False).print(table)

@@ -201,11 +201,11 @@ class _Term:
         answer: Any = self.redis.xread({EVENTS: self.place}, count=self.options.batch, block=_BLOCK_MS)
         entries: list[tuple[bytes, dict[bytes, bytes]]] = answer[0][1] if answer else []
         if entries:
+            self.last_us = self.clock()
             self._judge(entries)
             self.place = entries[-1][0]
             self.read += len(entries)
             self._store()
-            self.last_us = self.clock()
         else:
             self._tick_on()
             self._beat("running")

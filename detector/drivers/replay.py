@@ -85,7 +85,7 @@ def replay(
                 if type(event) is Refusal:
                     if not raw.strip():
                         continue
-                elif apply(event) is conflict:  # type: ignore[arg-type]
+                elif apply(event, decoder.content) is conflict:  # type: ignore[arg-type]
                     event = Refusal("conflict", CONFLICT, raw)
                 else:
                     continue

@@ -1,12 +1,12 @@
 """One Python function a type of event, which puts an event into every window that wants it.
 
-Three functions are made for each type that some quantity reads:
+Four functions are made for each type that some quantity reads:
 
 - `apply(p, e, ts, s, keep, x)` adds the event to the live windows and returns the values that the settled
   ones will want later;
 - `undo(p, e, ts, s, keep, x)` takes a carried event out again and returns (those values, whether an exact
   window missed it, whether something that cannot be undone had counted it);
-- `fold(p, values, ts, s, keep, sign)` adds (1) or takes back (−1) values in the settled windows.
+- `fold(p, values, ts, s, keep)` adds values to the settled windows, `unfold` takes them back.
 
 `p` is the Player, `e` the event, `ts` its time in µs, `s` its Session or None, `keep` the time before which
 nothing is needed any more, `x` the `Outside` of the engine.
@@ -22,10 +22,10 @@ import msgspec
 
 from detector.engine.emit import Block, Emitter, Value
 from detector.engine.plan import PICKS, Column, Measure, Plan, Slot
-from detector.events.instants import micros
+from detector.events.instants import QUARTER_US, micros
 from detector.events.vocabulary import FIELDS
 from detector.language.syntax import Expression, Kind, Name
-from detector.players.player import Player
+from detector.players.player import Here, Player
 from detector.windows import tiles
 from detector.windows.exact import Series
 
@@ -39,8 +39,8 @@ class Outside(Protocol):
     def convert(self, amount: int, currency: str, to: str, at_us: int) -> float | None:
         """Money in another currency at the rate of the UTC day, in its minor units; None without a rate."""
 
-    def local(self, player: Player, event: Any, at_us: int) -> tuple[int, str]:
-        """(hour, date) of an instant where the player is."""
+    def local(self, player: Player, event: Any, ts: int, at_us: int) -> Here:
+        """Hour and date of an instant (`ts` is the event's own) where the player is."""
 
     def unrated(self, player: Player, measure: int, at_us: int, session: Any, sign: int) -> None:
         """Note (or take back) money that no rate could convert."""
@@ -48,11 +48,12 @@ class Outside(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventFunctions:
-    """The three functions of one type; `fold` is None where no settled window reads it."""
+    """The functions of one type; `fold` and `unfold` are None where no settled window reads it."""
 
     apply: Callable[..., tuple[Any, ...] | None]
     undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]]
     fold: Callable[..., None] | None
+    unfold: Callable[..., None] | None
 
 
 class _Fields(Emitter):
@@ -88,12 +89,19 @@ class _Fields(Emitter):
         block = self.block
         if name in ("local_hour", "local_date"):
             if ("local", None, None) not in self._reads:
-                at = "ts"
+                here = block.put("p.here")
+                test = f"{here} is None or {here}[0] != ts // {QUARTER_US}"
+                test += f" or {here}[1] != e.brand or {here}[2] != e.jurisdiction"
                 if self.type == "bet":
-                    at = block.put("ts if e.placed_at is None else micros(e.placed_at)")
-                self._reads["local", None, None] = Value(block.put(f"x.local(p, e, {at})"), False)
+                    block.line("if e.placed_at is not None:")
+                    block.line(f"    {here} = x.local(p, e, ts, micros(e.placed_at))")
+                    block.line(f"elif {test}:")
+                else:
+                    block.line(f"if {test}:")
+                block.line(f"    {here} = x.local(p, e, ts, ts)")
+                self._reads["local", None, None] = Value(here, False)
             pair = self._reads["local", None, None].name
-            return Value(block.put(f"{pair}[{0 if name == 'local_hour' else 1}]"), False)
+            return Value(block.put(f"{pair}[{3 if name == 'local_hour' else 4}]"), False)
         if name == "gap":
             slot = self.plan.latest(self.type, settled=False)
             known = block.put(f"q[{slot}]")
@@ -144,11 +152,12 @@ class EventCompiler:
         settled = self.plan.settled_measures.get(type_, [])
         apply = self._live(type_, measures, settled, constants, undo=False)
         undo = self._live(type_, measures, settled, constants, undo=True)
-        fold = self._fold(type_, settled, constants)
-        source = "\n".join([*apply, *undo, *fold])
+        fold = self._fold(type_, settled, constants, undo=False)
+        unfold = self._fold(type_, settled, constants, undo=True)
+        source = "\n".join([*apply, *undo, *fold, *unfold])
         self.sources.append(source)
         exec(compile(source, f"<windows of {type_}>", "exec"), constants)  # noqa: S102
-        return EventFunctions(constants["apply"], constants["undo"], constants["fold"] if fold else None)
+        return EventFunctions(constants["apply"], constants["undo"], constants.get("fold"), constants.get("unfold"))
 
     def _live(
         self, type_: str, measures: list[int], settled: list[int], constants: dict[str, Any], *, undo: bool
@@ -166,16 +175,16 @@ class EventCompiler:
         head = f"def {'undo' if undo else 'apply'}(p, e, ts, s, keep, x):"
         return [head, "    q = p.slots", *block.lines]
 
-    def _fold(self, type_: str, settled: list[int], constants: dict[str, Any]) -> list[str]:
+    def _fold(self, type_: str, settled: list[int], constants: dict[str, Any], *, undo: bool) -> list[str]:
         if not settled:
             return []
         block = Block(constants)
         values = {m: Value(f"m{m}", True) for m in settled}
         block.line(f"{', '.join(f'm{m}' for m in settled)}, = values")
         for number, slot in enumerate(self.plan.slots):
-            self._into_slot(number, slot, type_, values, block, "settled", undo=False)
-        self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=False)
-        return ["def fold(p, values, ts, s, keep, sign):", "    q = p.slots", *block.lines]
+            self._into_slot(number, slot, type_, values, block, "settled", undo=undo)
+        self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=undo)
+        return [f"def {'unfold' if undo else 'fold'}(p, values, ts, s, keep):", "    q = p.slots", *block.lines]
 
     def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
         """Lines that compute every measure of an event once."""
@@ -271,8 +280,6 @@ class EventCompiler:
         numbers = [_number(values[m], stat) for m, stat in slot.columns]
         if undo:
             numbers = [f"-{n}" if n.isidentifier() or n.isdigit() else f"-({n})" for n in numbers]
-        elif view == "settled":
-            numbers = [f"sign * ({n})" for n in numbers]
         row = ", ".join(numbers) + ","
         block.line(f"a = q[{number}]")
         block.line(f"if a is None: a = q[{number}] = new_tiles({len(slot.columns)})")
@@ -302,8 +309,7 @@ class EventCompiler:
         if undo:
             block.line(f"if {value} is not None: kept = True")
             return
-        guard = " and sign > 0" if view == "settled" else ""
-        block.line(f"if {value} is not None{guard}:")
+        block.line(f"if {value} is not None:")
         block.line(f"    if q[{number}] is None: q[{number}] = {{}}")
         block.line(
             f"    keep_best(q[{number}], ts // {slot.width_us}, {value}, {aggregate!r}, ts,"
@@ -330,8 +336,8 @@ class EventCompiler:
         if where == "settled":
             view = "settled"
             block.line("if s is not None:")
-            block.line("    if s.settled is None and not s.marks: s.settled = " + fresh)
-            block.line(f"    for u in s.views(ts, {fresh}) if s.marks else (s.settled,):")
+            block.line(f"    if s.settled is None: s.settled = {fresh}")
+            block.line(f"    for u in s.views(ts, {fresh}) if s.marks and s.marks[-1][0] > ts else (s.settled,):")
             block.indent += 2 * "    "
         else:
             if where == "session":
@@ -350,16 +356,13 @@ class EventCompiler:
                 tests = [f"{value.name} is not None"] if value.maybe else []
                 if stat not in ("first", "last") and value.maybe:
                     tests.append(f"{value.name} is not False")
-                if view == "settled":
-                    tests.append("sign > 0")
                 guard = f"if {' and '.join(tests)}: " if tests else ""
                 block.line(f"{guard}u[{place}] = better({stat!r}, u[{place}], {value.name}, ts)")
                 continue
             if value.maybe:
                 guard = f"if {value.name} is not None and {value.name} is not False: "
             source = {"n": "1", "sum": value.name, "sq": f"{value.name} * {value.name}"}[stat]
-            sign = "sign * " if view == "settled" else ""
-            block.line(f"{guard}u[{place}] {'-' if undo else '+'}= {sign}{source}")
+            block.line(f"{guard}u[{place}] {'-' if undo else '+'}= {source}")
         block.indent = indent
 
 

@@ -20,9 +20,9 @@ from detector.engine.judging import Effects, Judged, Judges
 from detector.engine.places import Places
 from detector.engine.plan import Plan
 from detector.engine.records import Records
-from detector.engine.settling import Settler, is_under_way
+from detector.engine.settling import Settler
 from detector.events.identity import fingerprint, identity
-from detector.events.instants import HOUR_US, local_parts, micros, to_datetime, utc_day
+from detector.events.instants import HOUR_US, QUARTER_US, local_parts, micros, quarter_parts, to_datetime, utc_day
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Event, PlayerProfile, Void
 from detector.language.rule import Rule
@@ -32,14 +32,17 @@ from detector.players.player import (
     NEVER,
     SESSION_GAP_US,
     SESSION_MEMORY_US,
+    Here,
     Player,
     Session,
 )
 from detector.players.seen import MEMORY_US
 
 GRACE_US = 15 * MINUTE_US
-IDLE_US = 6 * HOUR_US
+IDLE_US = 48 * HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
+SWEEP_US = 6 * HOUR_US
+"""How often idle players are looked for, in event time."""
 ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
 AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
 RECENT = 20
@@ -58,6 +61,9 @@ class Outcome(Enum):
     REPEATED = "repeated"
     CONFLICT = "conflict"
     """Its id was seen with other content: a reconciliation mismatch, to be refused."""
+
+
+_ACCEPTED = Outcome.ACCEPTED  # a member is looked up through its metaclass: too slow for every event
 
 
 @dataclass(slots=True)
@@ -85,6 +91,7 @@ class _Kind:
     apply: Callable[..., tuple[Any, ...] | None] | None = None
     undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]] | None = None
     fold: Callable[..., None] | None = None
+    unfold: Callable[..., None] | None = None
     judges: list[Judged] = field(default_factory=list)
     latest_live: list[int] = field(default_factory=list)
     latest_settled: list[int] = field(default_factory=list)
@@ -141,7 +148,8 @@ class Engine:
         for kind in kinds:
             made = functions.get(kind.type)
             if made is not None:
-                kind.apply, kind.undo, kind.fold = made.apply, made.undo, made.fold
+                kind.apply, kind.undo = made.apply, made.undo
+                kind.fold, kind.unfold = made.fold, made.unfold
             kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
             kind.is_activity = kind.type in ACTIVITIES
             kind.is_bet = kind.type == "bet"
@@ -161,6 +169,7 @@ class Engine:
             self.judges.judge,
             eager=self.plan.eager,
             marking=bool(self.plan.session_settled),
+            first_minute=self.plan.first_minute,
         )
         self._marking = bool(self.plan.session_settled)
         # A bet this soon after the one before cannot have let a silence pass.
@@ -197,7 +206,7 @@ class Engine:
             self.high_us = max(self.high_us, at + self.grace_us)
             self.counts.accepted += 1
             self.tick(at)
-            return Outcome.ACCEPTED
+            return _ACCEPTED
         p = self._players.get(event.player) or self._player(event.player)
         clock = p.clock if p.clock > at else at
         name = identity(event.source, event.id)
@@ -221,7 +230,7 @@ class Engine:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
         if not kind.is_bet or event.replaces is not None or p.awaited is not None:
             self._apply_any(p, event, kind, at, name)
-            return Outcome.ACCEPTED
+            return _ACCEPTED
         # A bet, as nine events of ten are: what _apply_any does, less what only others need.
         session = p.sessions.get(event.session) if event.session is not None else self._session(p, event)
         if session is not None and 0 <= at - session.last <= SESSION_GAP_US:
@@ -237,24 +246,29 @@ class Engine:
             if (
                 session is not None
                 and not p.pending
-                and at - p.active_at <= self._quiet_us
-                and at - session.settled_last <= SESSION_GAP_US
+                and 0 <= at - p.active_at <= self._quiet_us
+                and 0 <= at - session.settled_last <= SESSION_GAP_US
+                and session.settled_open
+                and p.break_until != NEVER
                 and not kind.latest_settled
-                and is_under_way(p, session, at)
             ):
                 if self._marking and at > session.edge:
                     session.mark(at)
                 if values is not None:
-                    kind.fold(p, values, at, session, at, 1)  # type: ignore[misc]  # there, as values are
+                    kind.fold(p, values, at, session, at)  # type: ignore[misc]  # there, as values are
                 session.settled_last = p.active_at = at
                 p.silences = 0
                 if p.blocked:
                     self._alarm(p, at)
             else:
                 self._await(p, event, kind, at, session, values)
-        if kind.judges:
-            self._judge(p, kind.judges, session, event.id)
-        return Outcome.ACCEPTED
+        for judged in kind.judges:
+            holds = judged.functions.when(p, clock, session)
+            if holds:
+                self.judges.held(judged, p, clock, session, event.id)
+            elif holds is None:
+                self.judges.suppressed[judged.rule.id, "unknown"] += 1
+        return _ACCEPTED
 
     def _known(self, same: bool) -> Outcome:
         if same:
@@ -294,13 +308,8 @@ class Engine:
         self._judge(p, judges, session, event.id)
 
     def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
-        clock, outcome = p.clock, self.judges
         for judged in judges:
-            holds = judged.functions.when(p, clock, session)
-            if holds:
-                outcome.held(judged, p, clock, session, event)
-            elif holds is None:
-                outcome.suppressed[judged.rule.id, "unknown"] += 1
+            self.judges.judge(judged, p, p.clock, session, event)
 
     @staticmethod
     def _note_latest(p: Player, kind: _Kind, at: int) -> None:
@@ -322,6 +331,7 @@ class Engine:
             p.profile = []
         place = bisect_right(p.profile, at, key=_at)
         p.profile.insert(place, (at, event.timezone, event.jurisdiction))
+        p.here = None
         # Late bets look back at most a little: the last few profiles are enough.
         del p.profile[:-8]
 
@@ -411,8 +421,8 @@ class Engine:
             if when == at and code == kind.code and waiting == values:
                 p.pending[place] = (when, code, belongs, None, until)
                 return
-        if kind.fold is not None:
-            kind.fold(p, values, at, session, at, -1)
+        if kind.unfold is not None:
+            kind.unfold(p, values, at, session, at)
 
     # Time
 
@@ -470,7 +480,7 @@ class Engine:
                 self._touched.append(p)
             if p.wake < NEVER:
                 heappush(alarms, (p.wake, key))
-        if watermark_us - self._swept_us >= IDLE_US:
+        if watermark_us - self._swept_us >= SWEEP_US:
             self._sweep(watermark_us)
 
     def _sweep(self, watermark_us: int) -> None:
@@ -526,18 +536,23 @@ class Engine:
         """Money at the rate of its UTC day; None without one."""
         return None if to is None else self.rates.convert(amount, currency, to, utc_day(at_us))
 
-    def local(self, player: Player, event: Any, at_us: int) -> tuple[int, str]:
-        """Hour and date where the player is."""
-        jurisdiction = event.jurisdiction
+    def local(self, player: Player, event: Any, ts: int, at_us: int) -> Here:
+        """Hour and date where the player is; remembered where it is sure to hold for its quarter of an hour."""
+        jurisdiction, zone, since = event.jurisdiction, None, LONG_AGO
         if player.profile is not None:
             since, zone, home = player.profile[-1]
-            if since > (at := micros(event.ts)):
-                placed = bisect_right(player.profile, at, key=_at)
+            if since > ts:
+                placed = bisect_right(player.profile, ts, key=_at)
                 _, zone, home = player.profile[placed - 1] if placed else (0, None, None)
-            if zone is not None:
-                return local_parts(at_us, zone)
             jurisdiction = jurisdiction or home
-        return local_parts(at_us, self.places.zone(event.brand, jurisdiction))
+        zone = zone or self.places.zone(event.brand, jurisdiction)
+        quarter = at_us // QUARTER_US
+        parts = quarter_parts(quarter, zone)
+        hour, date = parts or local_parts(at_us, zone)
+        here = (quarter, event.brand, event.jurisdiction, hour, date)
+        if parts is not None and since <= quarter * QUARTER_US:
+            player.here = here
+        return here
 
     def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:
         """Note (or take back) money that no rate could convert."""

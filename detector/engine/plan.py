@@ -24,14 +24,17 @@ from detector.language.syntax import (
     Call,
     Comparison,
     Expression,
+    Literal,
     Logic,
     Membership,
     Name,
     Negation,
     Not,
     Quantity,
+    SessionAge,
     Since,
 )
+from detector.players.player import MINUTE_US
 from detector.windows.tiles import tile_width
 
 PICKS = ("min", "max", "first", "last", "distinct")
@@ -120,6 +123,9 @@ class Plan:
             if measure.field == "gap":
                 self.latest(measure.type, False)
         self.timed = bool(self.silences) or self.session_rules
+        self.first_minute = min(
+            (first_minute(rule) for rule in rules if rule.trigger.during_session), default=1
+        )
         self.eager = not any(
             isinstance(node, Since)
             or (isinstance(node, Quantity) and node.window.scope == "lifetime")
@@ -232,6 +238,26 @@ class Plan:
     def id(self) -> str:
         """Sixteen hex digits that change when the layout does."""
         return hashlib.sha256(msgspec.json.encode(self.layout)).hexdigest()[:16]
+
+
+def first_minute(rule: Rule) -> int:
+    """The first whole minute of a session at which a rule can hold.
+
+    A condition that asks for `session_age >= X` beside everything else is False before, and a False changes
+    nothing: the minutes up to there need not be judged.
+    """
+    when = rule.when
+    operands = when.operands if isinstance(when, Logic) and when.operator == "and" else (when,)
+    first = 1
+    for operand in operands:
+        if not isinstance(operand, Comparison) or operand.operator not in (">", ">=", "=="):
+            continue
+        left = operand.left
+        while isinstance(left, Name) and left.name in rule.lets:
+            left = rule.lets[left.name]
+        if isinstance(left, SessionAge) and isinstance(operand.right, Literal):
+            first = max(first, -(-int(operand.right.value) // MINUTE_US))
+    return first
 
 
 def _reads_money(quantity: Quantity) -> bool:

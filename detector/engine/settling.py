@@ -43,6 +43,8 @@ class Settler:
         no window but their session's, whose totals are kept for each minute still open.
     marking
         Whether session rules read their session's totals.
+    first_minute
+        The first minute of a session at which any rule can hold.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Settler:
         *,
         eager: bool,
         marking: bool,
+        first_minute: int,
     ) -> None:
         self.kinds = kinds
         self.silences = silences
@@ -61,6 +64,7 @@ class Settler:
         self.judge = judge
         self.eager = eager
         self.marking = marking
+        self.first_minute = first_minute
 
     def settle(self, p: Player, upto_us: int) -> None:
         """Judge what is due up to and including `upto_us`, and set when to look again (`p.wake`)."""
@@ -122,7 +126,8 @@ class Settler:
                 return False
         if session is not None:
             if session.settled_start == NEVER:
-                if kind.type == "session_start" and p.running:
+                # Its start may still be on its way, and so may events of one that this would end.
+                if kind.type != "session_start" or p.running:
                     return False
             elif not (session.settled_open and 0 <= at - session.settled_last <= SESSION_GAP_US):
                 return False
@@ -172,11 +177,19 @@ class Settler:
         """Put an event into the settled windows; True when it can only have put the next moment off."""
         at, code, session, values, until = event
         kind = self.kinds[code]
-        if self.marking and session is not None and at > session.edge:
+        if self.marking and session is not None and session.settled_start < NEVER and at > session.edge:
             session.mark(at)
         if values is not None and kind.fold is not None:
-            kind.fold(p, values, at, session, at, 1)
-        if kind.is_bet and session is not None and is_under_way(p, session, at):
+            kind.fold(p, values, at, session, at)
+        if (
+            kind.is_bet
+            and session is not None
+            and session.settled_open
+            and session.settled_start <= session.settled_last <= at
+            and LONG_AGO < p.active_at <= at
+            and p.break_until != NEVER
+        ):
+            # A bet that does nothing but go on with a session: by far the most do.
             session.settled_last = p.active_at = at
             p.silences = 0
             return True
@@ -204,12 +217,18 @@ class Settler:
         if p.active_at <= at:
             p.active_at = LONG_AGO
 
+    def _begin(self, session: Session, at: int) -> None:
+        session.settled_start = at
+        session.edge = at + self.first_minute * MINUTE_US
+
     def _of_session(self, p: Player, session: Session, type_: str, at: int) -> None:
         if session.settled_start == NEVER:
-            session.settled_start = session.settled_last = at
+            session.settled_last = at
+            session.minute = self.first_minute
+            self._begin(session, at)
             p.running.append(session)
-        elif at < session.settled_start and session.minute == 1:
-            session.settled_start = at
+        elif at < session.settled_start and session.minute == self.first_minute:
+            self._begin(session, at)
         elif session.settled_open and at > session.settled_last:
             session.settled_last = at
         if type_ == "session_start":
@@ -218,12 +237,3 @@ class Settler:
         elif type_ == "session_end" and session.settled_open:
             self._close(p, session)
 
-
-def is_under_way(p: Player, session: Session, at: int) -> bool:
-    """Whether a bet does nothing but go on with a session: by far the most do."""
-    return (
-        session.settled_open
-        and session.settled_start <= session.settled_last <= at
-        and LONG_AGO < p.active_at <= at
-        and p.break_until != NEVER
-    )

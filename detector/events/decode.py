@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from detector.events.document import Refused, blame, read_document, refuse
+from detector.events.identity import digest, pack
 from detector.events.instants import known_zones
 from detector.events.money import Currencies
 from detector.events.vocabulary import (
@@ -80,10 +80,13 @@ class Decoder:
     unknown_fields
         How often each field outside the vocabulary was ignored, as "type.field". Senders choose these names,
         so past MAX_UNKNOWN_NAMES of them the rest is counted as "type.*".
+    content
+        `fingerprint` of the event decoded last: it falls out of decoding.
     """
 
     def __init__(self, currencies: Currencies, max_bytes: int = MAX_BYTES) -> None:
         self.unknown_fields: Counter[str] = Counter()
+        self.content = 0
         self._max_bytes = max_bytes
         self._parse: Callable[[bytes], AnyEvent] = msgspec.json.Decoder(AnyEvent).decode
         self._known = frozenset(currencies.exponents)
@@ -102,15 +105,22 @@ class Decoder:
             return Refusal("too_large", f"$: send at most {self._max_bytes} bytes an event", raw)
         try:
             event = self._parse(raw)
+            packed = pack(event)
+        except OverflowError:
+            return Refusal("wrong_field", f"$.{_beyond(event)}: lies outside the years 1 to 9999 in UTC", raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refusal_of(raw, error)
-        # Of the object's K keys all but one follow a comma, so K <= commas + 1; `type` and each field that is
-        # set came from a key of their own, so K >= 1 + set. Where commas = set, K is exactly that, and no key
-        # is left over that could be a repeat, a null or outside the vocabulary, however the document is
-        # spaced or escaped. A comma within a text, or a nested object, only sends the event the slow way.
-        fields, paid = _PLAIN[event.__class__]
+        # Of the object's K keys all but one follow a comma, so K <= commas + 1. The packed form begins with the
+        # number P of keys that it has itself, one for `type` and each field that is set, and each of those
+        # came from a key of its own, so K >= P. Where commas + 1 = P, K is exactly that, and no key is left
+        # over that could be a repeat, a null or outside the vocabulary, however the document is spaced or
+        # escaped. A comma within a text, or a nested object, only sends the event the slow way.
+        head = packed[0]
+        keys = head & 15 if head < _MAP16 else packed[2]
+        paid = _PAID[event.__class__]
         if (
-            raw.count(b",") + astuple(event).count(None) != fields
+            raw.count(b",") + 1 != keys
+            or paid is None
             or event.replaces is not None
             or (paid and event.currency not in self._known)  # type: ignore[union-attr, operator]
         ):
@@ -118,6 +128,8 @@ class Decoder:
                 event = self._examine(event, raw)
             except Refused as refused:
                 return Refusal(refused.reason, refused.detail, raw)
+            packed = pack(event)
+        self.content = digest(packed)
         if received_at is not None and event.ts > received_at + AHEAD:
             return Refusal("ahead_of_receipt", "$.ts: lies more than 5 minutes ahead of the receipt", raw)
         return event
@@ -186,18 +198,29 @@ def _unknown(type_name: str, members: Mapping[str, Any]) -> set[str]:
     return {f"{type_name}.{name}" if len(name) <= 64 else f"{type_name}.*" for name in names}
 
 
-def _plain(name: str, each: type[Event]) -> tuple[int, bool]:
-    """How many fields a type has, or -1 if it is no plain one, and whether it always has a currency.
+def _beyond(event: AnyEvent) -> str:
+    """The field whose instant has no UTC form."""
+    for name in event.__struct_fields__:
+        try:
+            pack(getattr(event, name))
+        except OverflowError:
+            return name
+    return "ts"
+
+
+def _paid(name: str, each: type[Event]) -> bool | None:
+    """Whether a plain type always has a currency; None for one that is not plain.
 
     A plain type's constraints all lie in single fields, and each of its optional fields is `None` if absent.
     """
     if each in (Void, Tick, PlayerProfile) or issubclass(each, OfLimit):
-        return -1, False
+        return None
     currency = WIRE_FIELDS[name].get("currency")
-    return len(each.__struct_fields__), currency is not None and currency.required
+    return currency is not None and currency.required
 
 
-_PLAIN = {each: _plain(name, each) for name, each in EVENT_TYPES.items()}
+_PAID = {each: _paid(name, each) for name, each in EVENT_TYPES.items()}
+_MAP16 = 0x90  # from here on a packed map gives its number of keys in two bytes more
 
 
 def _refusal_of(raw: bytes, error: Exception) -> Refusal:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
-import xxhash
+from xxhash import xxh3_64_intdigest as digest
 
 from detector.events.vocabulary import Event
 
 # Writes a time as seconds since the epoch, so that the zone it was sent in drops out.
-_pack = msgspec.msgpack.Encoder().encode
+pack = msgspec.msgpack.Encoder().encode
+
+
+@lru_cache(maxsize=4096)
+def _seed(source: str) -> int:
+    return digest(source.encode())
 
 
 def identity(source: str, event_id: str) -> int:
     """64 bits for the source and id that together name one event of a player."""
-    return xxhash.xxh3_64_intdigest(f"{len(source)}:{source}{event_id}".encode())
+    return digest(event_id.encode(), _seed(source))
 
 
 def fingerprint(event: Event) -> int:
     """64 bits of an event's decoded content, however it was spelt (order of keys, zone of a time)."""
-    return xxhash.xxh3_64_intdigest(_pack(event))
+    return digest(pack(event))

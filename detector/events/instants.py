@@ -10,9 +10,10 @@ MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 
+QUARTER_US = 15 * MINUTE_US
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_QUARTER_US = 15 * MINUTE_US
 
 
 def micros(instant: datetime) -> int:
@@ -58,7 +59,7 @@ def local_parts(us: int, zone: str) -> tuple[int, str]:
     >>> local_parts(1_767_240_000_000_000, "America/Toronto")
     (23, '2025-12-31')
     """
-    return _quarter(us // _QUARTER_US, zone) or _local_parts(us, zone)
+    return quarter_parts(us // QUARTER_US, zone) or _local_parts(us, zone)
 
 
 def _local_parts(us: int, zone: str) -> tuple[int, str]:
@@ -69,7 +70,8 @@ def _local_parts(us: int, zone: str) -> tuple[int, str]:
 # Clocks mostly change at a whole quarter of an hour in UTC, but not always: Newfoundland did so at 00:01
 # until 2011, Casey in 2022. A quarter is therefore remembered only when both its ends show the same.
 @lru_cache(maxsize=16_384)
-def _quarter(number: int, zone: str) -> tuple[int, str] | None:
-    start = number * _QUARTER_US
+def quarter_parts(number: int, zone: str) -> tuple[int, str] | None:
+    """`local_parts` of a whole quarter of an hour, by its number since the epoch; None where it changes."""
+    start = number * QUARTER_US
     parts = _local_parts(start, zone)
-    return parts if parts == _local_parts(start + _QUARTER_US - 1, zone) else None
+    return parts if parts == _local_parts(start + QUARTER_US - 1, zone) else None

@@ -19,6 +19,7 @@ _MONEY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s+([A-Z][A-Z0-9]{2,15})")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _TEXT = re.compile(r'"([^"\n]*)"')
+_TEXT_OR_MONEY = re.compile(rf'"[^"\n]*"|(?<![A-Za-z0-9_.]){_MONEY.pattern}\b')
 
 
 def read_literal(
@@ -57,6 +58,11 @@ def read_money(amount: str, currency: str, currencies: Currencies) -> tuple[int,
         return currencies.parse(f"{amount} {currency}")
     except InputError as error:
         raise ValueError(str(error)) from None
+
+
+def first_currency(text: str) -> str | None:
+    """Return the currency of the first money written in a condition, None where there is none."""
+    return next((match[2] for match in _TEXT_OR_MONEY.finditer(text) if match[2]), None)
 
 
 def read_duration_us(text: str) -> int | None:

@@ -12,10 +12,10 @@ from typing import Any
 from detector.errors import Finding
 from detector.events.money import Currencies
 from detector.events.vocabulary import FIELDS
-from detector.language.literals import read_duration_us
+from detector.language.literals import first_currency, read_duration_us
 from detector.language.meaning import behaviour
 from detector.language.params import read_param
-from detector.language.parse import RESERVED, parse, suggestion, tokens
+from detector.language.parse import MAX_LENGTH, RESERVED, suggestion
 from detector.language.rule import (
     AUDIENCES,
     CATEGORIES,
@@ -51,6 +51,7 @@ from detector.language.types import (
 )
 
 MAX_QUANTITIES = 32
+MAX_CONDITIONS = 16_000
 MAX_NAMES = 64
 LANGUAGES = ("en", "fr")
 
@@ -119,6 +120,13 @@ class _Loader:
 
     def rule(self, *, with_tests: bool) -> Rule | None:
         self._check_keys()
+        # A longer one is refused unread, and says so itself.
+        lengths = (len(source.text) for source in self._conditions())
+        if sum(length for length in lengths if length <= MAX_LENGTH) > MAX_CONDITIONS:
+            self._tell_of(
+                self._root.place, f"let, when and escalate have at most {MAX_CONDITIONS} characters"
+            )
+            return None
         params = self._params()
         self._settle_currency(params)
         lets = self._lets()
@@ -254,14 +262,8 @@ class _Loader:
             if currency and currency != self._scope.currency:
                 told = f"{currency} in a rule of {self._scope.currency}: one currency a rule"
                 self._tell_of(param.value.place, told)
-        for source in self._conditions() if self._scope.currency is None else ():
-            try:
-                money = next(tokens(parse(source), "money"), None)
-            except Fault:
-                continue  # it is told when this text is typed
-            if money is not None:
-                self._scope.currency = money.split()[1]
-                return
+        for source in self._conditions():
+            self._scope.currency = self._scope.currency or first_currency(source.text)
 
     def _conditions(self) -> Iterator[Scalar]:
         for key in ("let", "when", "escalate"):

@@ -7,7 +7,7 @@ depth are bounded before and after parsing, so that no text can exhaust the stac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -23,7 +23,7 @@ MAX_DEPTH = 32
 KEYWORDS = ("and", "or", "not", "in", "where", "over", "before")
 AGGREGATES = ("count", "sum", "mean", "max", "min", "std", "distinct", "last", "first")
 FUNCTIONS = ("min", "max", "abs")
-LATER = ("usual", "z", "percentile", "score")  # named by the design, not built yet
+LATER = ("usual", "z", "percentile", "score", "session_summary")  # named by the design, not built yet
 SCOPES = ("session", "lifetime")
 RESERVED = frozenset({*KEYWORDS, *AGGREGATES, *FUNCTIONS, *LATER, *SCOPES, "since", "age", "session_age"})
 
@@ -76,19 +76,10 @@ def parse(source: Scalar) -> Branch:
     except UnexpectedCharacters as error:
         raise _strange(source, getattr(error, "pos_in_stream", 0)) from None
     except UnexpectedToken as error:
-        raise _unexpected(source, error.token, error.expected) from None
+        raise _unexpected(source, error.token, set(error.accepts or error.expected)) from None
     if _depth(tree) > MAX_DEPTH:
         raise Fault(source.at(0), f"nested more than {MAX_DEPTH} deep; name parts of it under `let`")
     return tree
-
-
-def tokens(tree: Branch, kind: str) -> Iterator[Token]:
-    """Yield the tokens of literals of one sort (`duration`, `money`, …) in the order they were written."""
-    if isinstance(tree, Tree):
-        found = [
-            token for node in tree.find_data(kind) for token in node.children if isinstance(token, Token)
-        ]
-        yield from sorted(found, key=offset_of)
 
 
 def offset_of(branch: Branch) -> int:
@@ -112,7 +103,7 @@ def leaf(branch: Branch) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "…"?` for the nearest known word, or nothing."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6) if len(word) < 100 else []
     return f'; did you mean "{near[0]}"?' if near else ""
 
 

@@ -34,7 +34,7 @@ class Timeline:
     zone: str | None
     events: tuple[bytes, ...]  # raw JSON events in arrival order, ready for the decoder
     expect: tuple[ExpectedAlert, ...]
-    line: int
+    line: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -349,6 +349,8 @@ class _Typer:
 
     def _event_type(self, branch: Branch) -> str:
         name = str(branch)
+        if name in LATER:
+            raise self._fault(branch, f"`{name}` is reserved and not available yet")
         if name not in FIELDS:
             near = suggestion(name, FIELDS)
             raise self._fault(branch, f'no event type "{shorten(name)}" to aggregate{near}')

@@ -51,18 +51,17 @@ class Session:
         self.settled_start = NEVER
         self.settled_last = LONG_AGO
         self.settled_open = True
-        self.minute = 1  # the next whole minute of its age to be judged
+        self.minute = 0  # the next whole minute of its age to be judged, once it has begun
         self.settled: list[Any] | None = None
         # Totals as they were before the event at each instant, as long as a minute before it may be judged.
         self.marks: list[tuple[int, list[Any] | None]] = []
-        self.edge = LONG_AGO  # the first whole minute at or after the latest settled event
+        self.edge = LONG_AGO  # the first minute still to be judged at or after the latest settled event
         self.view: list[Any] | None = None  # the totals as of the minute that is being judged
 
     def mark(self, at_us: int) -> None:
         """Keep the totals as they are, before an event beyond the edge changes them."""
         self.marks.append((at_us, _copied(self.settled)))
-        begun = self.settled_start if self.settled_start <= at_us else at_us
-        self.edge = at_us + (begun - at_us) % MINUTE_US
+        self.edge = at_us + (self.settled_start - at_us) % MINUTE_US
 
     def look(self, moment_us: int) -> None:
         """Set `view` to the totals as of a minute; earlier ones are not needed any more."""
@@ -76,9 +75,8 @@ class Session:
         for place, (until, totals) in enumerate(self.marks):
             if totals is None and until > at_us:
                 self.marks[place] = (until, _copied(fresh))
-        if self.settled is None:
-            self.settled = fresh
-        return [self.settled, *(totals for until, totals in self.marks if until > at_us and totals is not None)]
+        now = [] if self.settled is None else [self.settled]
+        return [*now, *(totals for until, totals in self.marks if until > at_us and totals is not None)]
 
 
 def _copied(totals: list[Any] | None) -> list[Any] | None:
@@ -105,6 +103,10 @@ Pending = tuple[int, int, Session | None, tuple[Any, ...] | None, int]
 until when a break lasts). A tuple, because every bet makes one."""
 
 
+Here = tuple[int, str | None, str | None, int, str]
+"""(quarter of an hour since the epoch, brand, jurisdiction, local hour, local date)"""
+
+
 class Player:
     """Everything kept of one player.
 
@@ -122,6 +124,7 @@ class Player:
         "episodes",
         "excluded_until",
         "first",
+        "here",
         "key",
         "pending",
         "profile",
@@ -143,6 +146,7 @@ class Player:
         self.first = NEVER
         self.currency: str | None = None
         self.profile: list[tuple[int, str | None, str | None]] | None = None  # (since, zone, jurisdiction)
+        self.here: Here | None = None  # where the latest bet was settled; rebuilt when it is needed
         self.seen = Seen()
         self.slots: list[Any] = [None] * slots
         self.sessions: dict[str, Session] = {}

@@ -18,7 +18,8 @@ class Config:
     players
         How many players join, at least 1.
     days
-        Span in which they join and get into trouble, 1 to 3660; the log stops at its end unless `events` is given.
+        Span in which they join and get into trouble, 1 to 3660; the log stops at its end unless `events`
+        is given.
     start
         Beginning of the log, an aware datetime.
     seed

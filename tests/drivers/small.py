@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,20 +41,20 @@ cooldown: 1h
 explain: "{{deposits}} deposits in an hour"
 respond: L1
 """
-QUIET_WEEK = """\
-id: quiet-week
+QUIET_HOUR = """\
+id: quiet-hour
 version: 1
 status: live
-title: A week without play
+title: An hour without play
 category: losses
 audience: follow_up
 severity: low
 why: Told by hand.
 sources: ["none"]
-trigger: {silence: 7d}
-when: age >= 1d
+trigger: {silence: 1h}
+when: age >= 1h
 cooldown: 1d
-explain: "A week without play"
+explain: "An hour without play"
 respond: L0
 """
 
@@ -63,13 +64,19 @@ def write_rules(folder: Path) -> Path:
     (folder / "third-deposit.yml").write_text(THIRD_DEPOSIT.format(status="live"))
     beside = THIRD_DEPOSIT.format(status="shadow").replace("id: third-deposit", "id: third-in-shadow")
     (folder / "third-in-shadow.yml").write_text(beside)
-    (folder / "quiet-week.yml").write_text(QUIET_WEEK)
+    (folder / "quiet-hour.yml").write_text(QUIET_HOUR)
     return folder
 
 
 def event(id_: str, at_us: int = NOON_US, player: str = "p1", type_: str = "deposit", **more: Any) -> bytes:
     """An event as JSON; a deposit of 10 CAD unless said otherwise."""
-    fields = {"type": type_, "id": id_, "source": "test", "player": player, "ts": rfc3339_ms(at_us)}
+    fields: dict[str, Any] = {
+        "type": type_,
+        "id": id_,
+        "source": "test",
+        "player": player,
+        "ts": rfc3339_ms(at_us),
+    }
     if type_ == "deposit":
         fields |= {"amount": 1000, "currency": "CAD"}
     return json.dumps(fields | more).encode()
@@ -134,6 +141,11 @@ def place(redis: Redis) -> bytes:
     return bytes(places.get(b"detector", b"0-0"))
 
 
+def catch_up(redis: Redis, last: bytes) -> None:
+    """Wait until the detector has dealt with the stream up to an entry."""
+    wait_for(lambda: place(redis) == last)
+
+
 def read(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
     """The fields of a stream's entries, oldest first."""
     entries: Any = redis.xrange(stream)
@@ -143,3 +155,15 @@ def read(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
 def alerts(redis: Redis, stream: str = "tw:alerts") -> list[dict[str, Any]]:
     """The alerts of a stream, oldest first."""
     return [json.loads(fields[b"a"]) for fields in read(redis, stream)]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody waits for stays as a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False

@@ -80,11 +80,9 @@ class Read:
     def messages(self) -> list[str]:
         return [finding.message for finding in self.findings]
 
-    def place(self, needle: str, nth: int = 1) -> tuple[int, int]:
-        """Return line and column of the nth occurrence of a text in the file."""
-        offset = -1
-        for _ in range(nth):
-            offset = self.text.index(needle, offset + 1)
+    def place(self, needle: str) -> tuple[int, int]:
+        """Return line and column of a text's first occurrence, of what follows a `^` in it."""
+        offset = self.text.index(needle.replace("^", "", 1)) + max(needle.find("^"), 0)
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
     @property
@@ -98,10 +96,10 @@ class Read:
         assert len(self.findings) == 1, self.messages
         return self.findings[0]
 
-    def tells(self, needle: str, message: str, nth: int = 1) -> None:
+    def tells(self, needle: str, message: str) -> None:
         """Assert that the only finding stands at the needle and holds this message."""
         assert message in self.only.message
-        assert (self.only.line, self.only.column) == self.place(needle, nth)
+        assert (self.only.line, self.only.column) == self.place(needle)
 
 
 Reads = Callable[..., Read]  # a text, or keys of the sample written otherwise

@@ -114,7 +114,7 @@ class Session:
     name: str | None
     opened: int  # the place in the log of the event that opened it
     channel: str | None = None
-    closed: bool = False  # by an end or by a start on its channel; a long gap shows in `stretch_end`
+    closed: bool = False  # by an end, by a start on its channel or by more than 30 min before an event
     arrivals: list[Arrival] = field(default_factory=list)
 
     @property
@@ -140,7 +140,11 @@ class Session:
         return end
 
     def open_at(self, ts: int) -> bool:
-        return not self.closed and self.stretch_end == self.last and ts - self.last <= SESSION_GAP
+        return not self.closed and ts - self.last <= SESSION_GAP
+
+    def join(self, arrival: Arrival) -> None:
+        self.closed |= bool(self.arrivals) and arrival.ts - self.last > SESSION_GAP
+        self.arrivals.append(arrival)
 
 
 @dataclass(eq=False)
@@ -223,7 +227,7 @@ class History:
         if mine is None:
             mine = Session(name, new.number)
             self.sessions.append(mine)
-        mine.arrivals.append(new)
+        mine.join(new)
         if new.type == "session_start":
             mine.channel = new.content.get("channel")
             for other in self.sessions:

@@ -73,7 +73,7 @@ def measured(
     if quantity.aggregate == "count":
         return Value("count", len(picked))
     assert quantity.field is not None, "only a count goes without a field"
-    return folded(quantity, picked, reads)
+    return folded(quantity, picked, at, reads)
 
 
 def bears(arrival: Arrival, name: str) -> bool:
@@ -89,9 +89,13 @@ def is_null(arrival: Arrival, name: str) -> bool:
     return name in ("old", "new") and arrival.content.get(name) is None
 
 
-def folded(quantity: Quantity, picked: list[Arrival], reads: Callable[[Arrival, str], Known]) -> Known:
+def folded(
+    quantity: Quantity, picked: list[Arrival], at: int, reads: Callable[[Arrival, str], Known]
+) -> Known:
     name = quantity.field
     assert name is not None
+    # What cannot be converted never got into an extreme, so that undoing it leaves nothing there.
+    picked = [a for a in picked if not a.undone(at) or is_null(a, name) or reads(a, name) is not None]
     values = [None if is_null(arrival, name) else reads(arrival, name) for arrival in picked]
     # What is neither null nor known is money that no rate converts: it makes the whole quantity unknown.
     if any(v is None and not is_null(a, name) for v, a in zip(values, picked, strict=True)):

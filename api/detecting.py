@@ -1,0 +1,99 @@
+"""The detector in a process of its own, with what it needs and nothing of HTTP.
+
+It keeps one core busy while events pour in, and the service's answers must not wait for that. It ends when
+its lifeline is cut: by us, or by our own end, however that comes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from api import logs
+from api.settings import Settings
+from detector.drivers.embedded import EmbeddedDetector, Options
+from detector.engine.engine import Engine
+from detector.engine.places import Places
+from detector.errors import TiltwatchError
+from detector.events.money import Currencies, Rates
+from detector.language.pack import default_pack, load_rules
+
+STOP_S = 30.0
+"""How long the detector may take to finish what it has begun; killed then, it loses nothing."""
+
+
+def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
+    """The detector that the settings describe.
+
+    Raises
+    ------
+    TiltwatchError
+        A rule, the rates or a currency cannot be used.
+    """
+    currencies = Currencies(settings.currencies)
+    folder = settings.rules_dir or default_pack()
+    rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
+    rates = None if settings.rates_file is None else Rates.read(settings.rates_file, currencies)
+    places = Places(settings.brand_zones)
+    options = Options(
+        tick_every_s=settings.tick_every_s, alerts_kept=settings.alerts_kept, dead_kept=settings.dead_kept
+    )
+    return EmbeddedDetector(
+        redis_url,
+        lambda: Engine(rules, places, rates, currencies, settings.grace_s * 1_000_000),
+        currencies,
+        options,
+    )
+
+
+@contextmanager
+def beside(settings: Settings, redis_url: str) -> Iterator[SpawnProcess]:
+    """Run the detector beside this process.
+
+    What it stumbles over it says on stderr by itself; the process then has an `exitcode`.
+    """
+    context = multiprocessing.get_context("spawn")
+    lifeline, ours = context.Pipe(duplex=False)
+    process = context.Process(target=_detect, args=(settings, redis_url, lifeline), name="detector")
+    # Ctrl-C in a terminal reaches every process at once; the detector's end is ours to tell it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        lifeline.close()
+    try:
+        yield process
+    finally:
+        ours.close()
+        process.join(STOP_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+
+def _detect(settings: Settings, redis_url: str, lifeline: Connection) -> None:
+    """The detector's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    logs.configure(settings.log_format, settings.log_level)
+    stop = threading.Event()
+
+    def wait_for_the_end() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    try:
+        make_detector(settings, redis_url).run(stop)
+    except TiltwatchError as error:
+        print(f"tiltwatch: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,142 @@
+"""The whole of embedded mode over real HTTP, in the processes it really runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.embedded import embedded, serve
+from api.settings import Settings
+from detector.drivers.embedded import wall_clock_us
+from detector.errors import SettingsError
+from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="tw") as home:
+        yield Settings(data_dir=Path(home), port=0, rules_dir=write_rules(tmp_path), log_format="json")
+
+
+@asynccontextmanager
+async def over_http(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
+    service = asyncio.create_task(serve(settings, redis_url, stop, address.set_result))
+    try:
+        async with httpx.AsyncClient(base_url=await address) as client:
+            yield client
+    finally:
+        stop.set()
+        await service
+
+
+async def until(client: httpx.AsyncClient, path: str, seconds: float = 20, **query: str) -> Any:
+    """The answer of a path once it is 200 and, if it has items, has one."""
+    deadline = time.monotonic() + seconds
+    while True:
+        response = await client.get(path, params=query)
+        body = response.json()
+        if response.status_code == 200 and body.get("items", [1]):
+            return body
+        assert time.monotonic() < deadline, response.text
+        await asyncio.sleep(0.002)
+
+
+def three_deposits(player: str) -> list[bytes]:
+    now = wall_clock_us()
+    return [event(f"{player}-{n}", now - (3 - n) * MINUTE_US, player) for n in range(3)]
+
+
+async def test_from_a_request_to_an_alert(settings: Settings) -> None:
+    with embedded(settings) as running:
+        async with over_http(settings, running.redis_url) as client:
+            assert await until(client, "/readyz") == {"redis": "ok", "detector": "ok"}
+            body = b"\n".join(three_deposits("p1"))
+            sent = await client.post(
+                "/v1/events", content=body, headers={"content-type": "application/x-ndjson"}
+            )
+            assert (sent.status_code, sent.json()["accepted"]) == (202, 3)
+            (alert,) = (await until(client, "/v1/alerts"))["items"]
+            assert (alert["rule"], alert["player"], alert["notes"]) == ("third-deposit@1", "p1", [])
+            assert "server" not in sent.headers
+    # Stopped and started again, nothing is forgotten.
+    with embedded(settings) as running:
+        async with over_http(settings, running.redis_url) as client:
+            assert (await until(client, "/v1/alerts"))["items"] == [alert]
+
+
+async def test_a_killed_detector_shows_and_another_takes_over(settings: Settings) -> None:
+    with embedded(settings) as running:
+        async with over_http(settings, running.redis_url) as client:
+            await until(client, "/readyz")
+            running.detector.kill()
+            deadline = time.monotonic() + 20
+            while (await client.get("/readyz")).status_code == 200:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+            for each in three_deposits("p1"):
+                response = await client.post(
+                    "/v1/events", content=each, headers={"content-type": "application/json"}
+                )
+                assert response.status_code == 202, "taken in for later"
+    with embedded(settings) as running:
+        async with over_http(settings, running.redis_url) as client:
+            assert len((await until(client, "/v1/alerts"))["items"]) == 1
+
+
+ALONE = """
+import sys, time
+from pathlib import Path
+from api.embedded import embedded
+from api.settings import Settings
+if __name__ == "__main__":
+    with embedded(Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]))) as running:
+        print(running.detector.pid, running.redis_url, flush=True)
+        time.sleep(60)
+"""
+
+
+def test_the_detector_ends_with_the_process_that_started_it(settings: Settings, tmp_path: Path) -> None:
+    script = tmp_path / "alone.py"
+    script.write_text(ALONE)
+    command = [sys.executable, script, settings.data_dir, tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid, url = parent.stdout.readline().split()
+        with Redis.from_url(url, protocol=2) as redis:
+            wait_for(lambda: redis.hget("tw:detector", "state") == b"running")
+            parent.kill()
+            wait_for(lambda: not redis.exists("tw:detector"), 4)  # given back, not run out
+    wait_for(lambda: is_gone(int(pid)))
+    # What is left of Redis does not hinder the next start.
+    with embedded(settings) as running:
+        assert running.redis_url == url
+
+
+async def test_a_port_that_is_taken_is_told(settings: Settings, valkey: Any) -> None:
+    async with over_http(settings, valkey.url) as client:
+        taken = settings.model_copy(update={"port": client.base_url.port})
+        with pytest.raises(SettingsError, match=r"cannot listen on 127\.0\.0\.1 port \d+: .*TILTWATCH_PORT"):
+            await serve(taken, valkey.url, asyncio.Event())
+
+
+def test_a_rule_that_cannot_be_loaded_ends_the_detector(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert settings.rules_dir is not None
+    (settings.rules_dir / "third-deposit.yml").write_text("id: 1")
+    with embedded(settings) as running:
+        running.detector.join(20)
+        assert running.detector.exitcode == 2
+    assert "third-deposit.yml:1:" in capfd.readouterr().err
