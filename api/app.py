@@ -56,8 +56,8 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     )
     app.state.alerts = AlertsService(AlertsRepository(redis))
     app.state.health = HealthService(HealthRepository(redis))
-    app.include_router(events.router, prefix="/v1")
-    app.include_router(alerts.router, prefix="/v1")
+    app.include_router(events.router)
+    app.include_router(alerts.router)
     app.include_router(health.router)
     problems.install(app)
     if not settings.allow_remote:
@@ -81,6 +81,7 @@ def server(app: FastAPI) -> uvicorn.Server:
         app,
         access_log=False,  # it writes paths and queries; RequestLog writes templates
         log_config=None,
+        log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=10,
     )
@@ -101,7 +102,14 @@ def _document(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
-            schema["components"]["schemas"].update({"Problem": problems.SCHEMA, **alerts.SCHEMAS})
+            components = schema["components"]["schemas"]
+            components.update({"Problem": problems.SCHEMA, **alerts.SCHEMAS})
+            # What FastAPI would answer to a wrong parameter; here it is a problem like all others.
+            for unused in ("HTTPValidationError", "ValidationError"):
+                components.pop(unused, None)
+            for operations in schema["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -37,6 +37,11 @@ def configure(style: Literal["console", "json"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    # A line that cannot be written would be told on stderr with everything that led to it.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
+    # Libraries tell addresses and more once they are talkative, so they only ever warn.
+    root.setLevel(logging.WARNING)
+    for ours in ("api", "detector"):
+        logging.getLogger(ours).setLevel(level.upper())

@@ -12,7 +12,7 @@ from api.alerts.service import AlertsService
 from api.problems import INVALID_PARAMETER, STORE_UNAVAILABLE, documented
 from detector.engine.alerts import Alert, Note
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(prefix="/v1", tags=["alerts"])
 
 _REF = "#/components/schemas/{name}"
 (_ALERT, _NOTE), SCHEMAS = msgspec.json.schema_components([Alert, Note], ref_template=_REF)

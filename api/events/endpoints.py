@@ -19,7 +19,7 @@ from api.problems import (
     documented,
 )
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"])
 
 _BODY: dict[str, Any] = {
     "requestBody": {

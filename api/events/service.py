@@ -10,9 +10,9 @@ from api.events.repository import EventsRepository, NewEvent
 from api.events.schemas import EventResult, IntakeReport
 from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
 from detector.events.decode import Decoder, Refusal
-from detector.events.identity import fingerprint, identity
+from detector.events.identity import identity
 from detector.events.instants import to_datetime
-from detector.events.vocabulary import Event, Tick
+from detector.events.vocabulary import AnyEvent, Tick
 
 CHUNK = 500
 """Events stored in one step, during which Redis serves nobody else (about 2 ms)."""
@@ -56,12 +56,13 @@ class EventsService:
     async def _take_chunk(self, report: IntakeReport, originals: Sequence[bytes]) -> None:
         received_us = self._clock()
         received_at = to_datetime(received_us)
-        decoded = [self._decoder.decode(original, received_at) for original in originals]
-        fresh = [
-            _new_event(event, original)
-            for event, original in zip(decoded, originals, strict=True)
-            if not isinstance(event, Refusal)
-        ]
+        decoded: list[AnyEvent | Refusal] = []
+        fresh: list[NewEvent] = []
+        for original in originals:
+            event = self._decoder.decode(original, received_at)
+            decoded.append(event)
+            if not isinstance(event, Refusal):
+                fresh.append(_new_event(event, self._decoder.content, original))
         verdicts = await self._repository.append(fresh, received_us) if fresh else []
         if verdicts is None:
             raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
@@ -90,8 +91,8 @@ class EventsService:
             await self._repository.bury(refusals, received_us)
 
 
-def _new_event(event: Event, original: bytes) -> NewEvent:
+def _new_event(event: AnyEvent, content: int, original: bytes) -> NewEvent:
     if isinstance(event, Tick):  # time passing twice is no repeat
         return NewEvent(b"", b"", original)
     name = xxhash.xxh3_64_digest(event.player.encode()) + identity(event.source, event.id).to_bytes(8)
-    return NewEvent(name, fingerprint(event).to_bytes(8), original)
+    return NewEvent(name, content.to_bytes(8), original)

@@ -214,19 +214,19 @@ class _Term:
             trim_behind_readers(self.redis, EVENTS)
 
     def _judge(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        engine, decode = self.engine, self.decoder.decode
+        engine, decoder = self.engine, self.decoder
         for entry, fields in entries:
             original = fields.get(b"e", b"")
             received = fields.get(b"r")
             if entry in self.feared:
                 self._bury(Refusal(INTERNAL, "$: the detector failed on it; see its log", original), received)
                 continue
-            event = decode(original, None if received is None else to_datetime(int(received)))
+            event = decoder.decode(original, None if received is None else to_datetime(int(received)))
             if isinstance(event, Refusal):
                 self._bury(event, received)
                 continue
             try:
-                outcome = engine.apply(event)
+                outcome = engine.apply(event, decoder.content)
             except Exception as error:
                 log.error(
                     "an event was put aside",

@@ -1,11 +1,12 @@
 """One Python function a type of event, which puts an event into every window that wants it.
 
-Four functions are made for each type that some quantity reads:
+Up to five functions are made for each type that some quantity reads:
 
 - `apply(p, e, ts, s, keep, x)` adds the event to the live windows and returns the values that the settled
   ones will want later;
 - `undo(p, e, ts, s, keep, x)` takes a carried event out again and returns (those values, whether an exact
   window missed it, whether something that cannot be undone had counted it);
+- `take(p, e, ts, s, keep, x)` adds the event to the live and the settled windows at once;
 - `fold(p, values, ts, s, keep)` adds values to the settled windows, `unfold` takes them back.
 
 `p` is the Player, `e` the event, `ts` its time in µs, `s` its Session or None, `keep` the time before which
@@ -54,6 +55,7 @@ class EventFunctions:
     undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]]
     fold: Callable[..., None] | None
     unfold: Callable[..., None] | None
+    take: Callable[..., Any]
 
 
 class _Fields(Emitter):
@@ -154,13 +156,21 @@ class EventCompiler:
         undo = self._live(type_, measures, settled, constants, undo=True)
         fold = self._fold(type_, settled, constants, undo=False)
         unfold = self._fold(type_, settled, constants, undo=True)
-        source = "\n".join([*apply, *undo, *fold, *unfold])
+        take = self._live(type_, measures, settled, constants, undo=False, eager=True) if fold else []
+        source = "\n".join([*apply, *undo, *fold, *unfold, *take])
         self.sources.append(source)
         exec(compile(source, f"<windows of {type_}>", "exec"), constants)  # noqa: S102
-        return EventFunctions(constants["apply"], constants["undo"], constants.get("fold"), constants.get("unfold"))
+        return EventFunctions(constants["apply"], constants["undo"], constants.get("fold"), constants.get("unfold"), constants.get("take", constants["apply"]))
 
     def _live(
-        self, type_: str, measures: list[int], settled: list[int], constants: dict[str, Any], *, undo: bool
+        self,
+        type_: str,
+        measures: list[int],
+        settled: list[int],
+        constants: dict[str, Any],
+        *,
+        undo: bool,
+        eager: bool = False,
     ) -> list[str]:
         block = Block(constants)
         values = self._measured(type_, measures, block, -1 if undo else 1)
@@ -169,6 +179,11 @@ class EventCompiler:
         for number, slot in enumerate(self.plan.slots):
             self._into_slot(number, slot, type_, values, block, "live", undo=undo)
         self._into_totals("session", self.plan.session_live, type_, values, block, undo=undo)
+        if eager:
+            for number, slot in enumerate(self.plan.slots):
+                self._into_slot(number, slot, type_, values, block, "settled", undo=False)
+            self._into_totals("settled now", self.plan.session_settled, type_, values, block, undo=False)
+            return ["def take(p, e, ts, s, keep, x):", "    q = p.slots", *block.lines]
         names = ", ".join(values[m].name for m in settled)
         travelling = f"({names},)" if settled else "None"
         block.line(f"return {travelling}, missed, kept" if undo else f"return {travelling}")
@@ -181,6 +196,8 @@ class EventCompiler:
         block = Block(constants)
         values = {m: Value(f"m{m}", True) for m in settled}
         block.line(f"{', '.join(f'm{m}' for m in settled)}, = values")
+        money = [f"m{m}" for m in settled if self.plan.measures[m].converted]
+        block.line(f"odd = {_odd(money)}")
         for number, slot in enumerate(self.plan.slots):
             self._into_slot(number, slot, type_, values, block, "settled", undo=undo)
         self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=undo)
@@ -210,8 +227,7 @@ class EventCompiler:
                 test = " and ".join([f"e.{measure.field} is None", *([where.name] if where else [])])
                 value = Value(block.put(f"False if {test} else {value.name}"), True)
             values[number] = value
-        tests = [f"type({name}) is not int or {name} > {HUGE}" for name in dict.fromkeys(money)]
-        block.line(f"odd = {' or '.join(tests) if tests else False}")
+        block.line(f"odd = {_odd(money)}")
         return values
 
     @staticmethod
@@ -287,19 +303,15 @@ class EventCompiler:
         # Squares and odd money go through add(), which moves to a list what does not fit an array.
         careful = any(stat == "sq" for _, stat in slot.columns)
         if not undo and not careful:
-            plain = "not odd" if view == "live" else self._all_small(slot, values)
-            block.line(f"if a[-{stride}] == tile and {plain}:")
-            for place, n in enumerate(numbers):
-                if n != "0":
-                    block.line(f"    a[{place - stride + 1}] += {n}")
+            block.line(f"if a[-{stride}] == tile and not odd:")
+            for place, ((measure, stat), n) in enumerate(zip(slot.columns, numbers, strict=True)):
+                # Money that is not odd is there, unless `where` left it out.
+                bare = stat == "sum" and self.plan.measures[measure].converted
+                bare = bare and self.plan.measures[measure].where is None
+                block.line(f"    a[{place - stride + 1}] += {values[measure].name if bare else n}")
             block.line(f"else: q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
         else:
             block.line(f"q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
-
-    @staticmethod
-    def _all_small(slot: Slot, values: dict[int, Value]) -> str:
-        names = sorted({values[m].name for m, stat in slot.columns if stat != "n"})
-        return " and ".join(f"({n} is None or type({n}) is int and {n} < {HUGE})" for n in names) or "True"
 
     def _into_best(
         self, number: int, slot: Slot, values: dict[int, Value], block: Block, view: str, *, undo: bool
@@ -340,8 +352,8 @@ class EventCompiler:
             block.line(f"    for u in s.views(ts, {fresh}) if s.marks and s.marks[-1][0] > ts else (s.settled,):")
             block.indent += 2 * "    "
         else:
-            if where == "session":
-                where = "s.totals"
+            if where in ("session", "settled now"):
+                where = "s.totals" if where == "session" else "s.settled"
                 block.line("if s is not None:")
                 block.indent += "    "
             block.line(f"u = {where}")
@@ -364,6 +376,11 @@ class EventCompiler:
             source = {"n": "1", "sum": value.name, "sq": f"{value.name} * {value.name}"}[stat]
             block.line(f"{guard}u[{place}] {'-' if undo else '+'}= {source}")
         block.indent = indent
+
+
+def _odd(money: list[str]) -> str:
+    """Source that says whether some money is absent, converted or huge: not for adding in place."""
+    return " or ".join(f"type({name}) is not int or {name} > {HUGE}" for name in dict.fromkeys(money)) or "False"
 
 
 def _number(value: Value, stat: str) -> str:

@@ -68,8 +68,9 @@ def remembered(aggregate: str, value: Any) -> Any:
 class _Judgement(Emitter):
     """Reads quantities from a player's windows."""
 
-    def __init__(self, block: Block, plan: Plan, rule: Rule) -> None:
+    def __init__(self, block: Block, plan: Plan, rule: Rule, *, rated: bool = False) -> None:
         super().__init__(block)
+        self.rated = rated  # all of the player's money could be converted, as it mostly can
         self.plan = plan
         self.rule = rule
         self.settled = plan.is_settled(rule)
@@ -96,7 +97,7 @@ class _Judgement(Emitter):
 
     def _known(self, node: Quantity, after: str, upto: str, value: Value) -> Value:
         """Unknown where money in the window could not be converted."""
-        if not node.converted:
+        if not node.converted or self.rated:
             return value
         test = f"p.unrated is not None and hit(p.unrated, {self.plan.measure_of(node)}, {after}, {upto})"
         return Value(self.block.put(f"None if {test} else {value.name}"), True)
@@ -189,7 +190,7 @@ class _Judgement(Emitter):
         totals = block.put(f"None if s is None else s.{'view' if self.settled else 'totals'}")
         value = self._totals(node, totals, columns)
         test = "s is None"
-        if node.converted:
+        if node.converted and not self.rated:
             test += f" or s.unrated is not None and {self.plan.measure_of(node)} in s.unrated"
         return Value(block.put(f"None if {test} else {value.name}"), True)
 
@@ -208,6 +209,11 @@ def compile_rule(rule: Rule, plan: Plan, asked: list[Expression]) -> tuple[RuleF
 
     block = Block(constants)
     _Judgement(block, plan, rule).condition(rule.when)
+    lines += ["def when_unrated(p, t, s):", "    q = p.slots", *block.lines]
+
+    block = Block(constants)
+    block.line("if p.unrated is not None: return when_unrated(p, t, s)")
+    _Judgement(block, plan, rule, rated=True).condition(rule.when)
     lines += ["def when(p, t, s):", "    q = p.slots", *block.lines]
 
     block = Block(constants)

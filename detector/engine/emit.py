@@ -13,7 +13,6 @@ from detector.language.syntax import (
     Call,
     Comparison,
     Expression,
-    Kind,
     Literal,
     Logic,
     Membership,
@@ -179,14 +178,16 @@ def compared(operator: str, left: str, right: str, exact: bool) -> str:
     """A comparison as source; within the tolerance values are equal."""
     if exact:
         return f"({left} {operator} {right})"
-    near = f"abs({left} - {right}) <= {TOLERANCE!r} * max(abs({left}), abs({right}))"
-    if operator in ("<=", ">="):
-        return f"({left} {operator} {right} or {near})"
-    if operator in ("<", ">"):
-        return f"({left} {operator} {right} and not {near})"
-    return f"({near})" if operator == "==" else f"(not {near})"
-
-
-def is_money(node: Expression) -> bool:
-    """Whether a node is a money name inside `where`."""
-    return isinstance(node, Name) and node.kind is Kind.MONEY
+    # Of a > b the larger magnitude is a, or -b where b is the more negative: no call needed to find it.
+    above = f"{left} - {right} <= {TOLERANCE!r} * ({left} if {left} > -{right} else -{right})"
+    below = f"{right} - {left} <= {TOLERANCE!r} * ({right} if {right} > -{left} else -{left})"
+    if operator == ">=":
+        return f"({left} >= {right} or {below})"
+    if operator == "<=":
+        return f"({left} <= {right} or {above})"
+    if operator == ">":
+        return f"({left} > {right} and not {above})"
+    if operator == "<":
+        return f"({left} < {right} and not {below})"
+    near = f"({above} if {left} > {right} else {below})"
+    return near if operator == "==" else f"(not {near})"

@@ -24,7 +24,7 @@ from detector.engine.settling import Settler
 from detector.events.identity import fingerprint, identity
 from detector.events.instants import HOUR_US, QUARTER_US, local_parts, micros, quarter_parts, to_datetime, utc_day
 from detector.events.money import Currencies, Rates
-from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Event, PlayerProfile, Void
+from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Bet, Event, PlayerProfile, Void
 from detector.language.rule import Rule
 from detector.players.player import (
     LONG_AGO,
@@ -92,6 +92,7 @@ class _Kind:
     undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]] | None = None
     fold: Callable[..., None] | None = None
     unfold: Callable[..., None] | None = None
+    take: Callable[..., Any] | None = None
     judges: list[Judged] = field(default_factory=list)
     latest_live: list[int] = field(default_factory=list)
     latest_settled: list[int] = field(default_factory=list)
@@ -137,6 +138,7 @@ class Engine:
         self.high_us = LONG_AGO
         self.ticked_us = LONG_AGO
         self.plan = Plan(rules)
+        self._timed = self.plan.timed
         codes = {type_: code for code, type_ in enumerate(EVENT_TYPES)}
         self.judges = Judges(rules, self.plan, currencies, codes)
         compiler = EventCompiler(self.plan)
@@ -149,7 +151,7 @@ class Engine:
             made = functions.get(kind.type)
             if made is not None:
                 kind.apply, kind.undo = made.apply, made.undo
-                kind.fold, kind.unfold = made.fold, made.unfold
+                kind.fold, kind.unfold, kind.take = made.fold, made.unfold, made.take
             kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
             kind.is_activity = kind.type in ACTIVITIES
             kind.is_bet = kind.type == "bet"
@@ -173,8 +175,9 @@ class Engine:
         )
         self._marking = bool(self.plan.session_settled)
         # A bet this soon after the one before cannot have let a silence pass.
-        self._quiet_us = min(self.plan.silences, default=NEVER) if self.plan.eager else -1
-        self._timed = self.plan.timed
+        self._quiet_us = -1
+        if self._timed and self.plan.eager and not self._kinds[Bet].latest_settled:
+            self._quiet_us = min(self.plan.silences, default=NEVER)
         self._keeping = keep_records
         self._records = Records(self.plan)
         self._players: dict[str, Player] = {}
@@ -237,31 +240,30 @@ class Engine:
             session.last = at
         else:
             session = self._live_session(p, event, kind, at)
-        values = None
-        if kind.apply is not None:
-            values = kind.apply(p, event, at, session, clock if clock < self._low_us else self._low_us, self)
+        keep = clock if clock < self._low_us else self._low_us
+        if (
+            session is not None
+            and not p.pending
+            and 0 <= at - p.active_at <= self._quiet_us
+            and 0 <= at - session.settled_last <= SESSION_GAP_US
+            and session.settled_open
+            and p.break_until != NEVER
+        ):
+            # No moment is open before it: its settled side can be done at once.
+            if self._marking and at > session.edge:
+                session.mark(at)
+            if kind.take is not None:
+                kind.take(p, event, at, session, keep, self)
+            session.settled_last = p.active_at = at
+            p.silences = 0
+            if p.blocked:
+                self._alarm(p, at)
+        else:
+            values = kind.apply(p, event, at, session, keep, self) if kind.apply is not None else None
+            if self._timed:
+                self._await(p, event, kind, at, session, values)
         if kind.latest_live:
             self._note_latest(p, kind, at)
-        if self._timed:
-            if (
-                session is not None
-                and not p.pending
-                and 0 <= at - p.active_at <= self._quiet_us
-                and 0 <= at - session.settled_last <= SESSION_GAP_US
-                and session.settled_open
-                and p.break_until != NEVER
-                and not kind.latest_settled
-            ):
-                if self._marking and at > session.edge:
-                    session.mark(at)
-                if values is not None:
-                    kind.fold(p, values, at, session, at)  # type: ignore[misc]  # there, as values are
-                session.settled_last = p.active_at = at
-                p.silences = 0
-                if p.blocked:
-                    self._alarm(p, at)
-            else:
-                self._await(p, event, kind, at, session, values)
         for judged in kind.judges:
             holds = judged.functions.when(p, clock, session)
             if holds:

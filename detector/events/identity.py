@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import msgspec
-from xxhash import xxh3_64_intdigest as digest
+import xxhash
 
 from detector.events.vocabulary import Event
+
+digest = xxhash.xxh3_64_intdigest
 
 # Writes a time as seconds since the epoch, so that the zone it was sent in drops out.
 pack = msgspec.msgpack.Encoder().encode

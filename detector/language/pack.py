@@ -84,7 +84,6 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
     """
     wanted = list(dict.fromkeys(file for path in paths for file in rule_files(path)))
     findings: list[Finding] = []
-    locks: dict[Path, dict[str, Locked]] = {}
     for reading in _read_all(wanted, currencies, tests=True):
         findings += reading.findings
         rule = reading.rule
@@ -96,11 +95,9 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
         if rule.status == "live":
             findings += _demands(reading, rule)
             try:
-                lock = locks.setdefault(where := lock_path(Path(reading.path)), read_lock(where))
+                findings += _against_lock(reading, rule, read_lock(lock_path(Path(reading.path))))
             except RuleErrors as error:
-                findings += [finding for finding in error.findings if finding not in findings]
-                continue
-            findings += _against_lock(reading, rule, lock)
+                findings += error.findings
     return sorted(set(findings))
 
 

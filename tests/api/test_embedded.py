@@ -110,7 +110,7 @@ if __name__ == "__main__":
 def test_the_detector_ends_with_the_process_that_started_it(settings: Settings, tmp_path: Path) -> None:
     script = tmp_path / "alone.py"
     script.write_text(ALONE)
-    command = [sys.executable, script, settings.data_dir, tmp_path]
+    command: list[str | Path] = [sys.executable, script, settings.data_dir, tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, url = parent.stdout.readline().split()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 from detector.events import decode as module
 from detector.events.decode import REASONS, Decoder, Refusal
 from detector.events.document import MAX_DEPTH, Refused, read_document
+from detector.events.identity import fingerprint, pack
 from detector.events.money import Currencies
 from detector.events.vocabulary import (
     EVENT_TYPES,
     FIELDS,
     MAX_MONEY,
     MONEY_FIELDS,
-    TYPE_OF,
     WIRE_FIELDS,
     AnyEvent,
     Bet,
@@ -33,6 +34,10 @@ from tests.events.samples import PLAIN, SAMPLES, encode
 
 CURRENCIES = Currencies({"BTC": 8})
 BET = PLAIN["bet"]
+BARE = {
+    name: {"type", *(field for field, spec in fields.items() if spec.required)}
+    for name, fields in WIRE_FIELDS.items()
+}
 
 
 def accept(event: dict[str, Any] | bytes, decoder: Decoder | None = None) -> AnyEvent:
@@ -78,9 +83,7 @@ def test_every_field_of_every_type_comes_through(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_only_what_is_required(name: str) -> None:
-    sample = {
-        key: value for key, value in PLAIN[name].items() if key == "type" or WIRE_FIELDS[name][key].required
-    }
+    sample = {key: value for key, value in PLAIN[name].items() if key in BARE[name]}
     accept(sample)
     for key in sample:
         assert refuse(without(sample, key)) == ("missing_field", f"$.{key}")
@@ -396,6 +399,7 @@ def test_an_instant_keeps_whole_microseconds_and_its_moment() -> None:
 
 def test_an_instant_outside_the_calendar_in_utc_is_refused() -> None:
     assert refuse(BET | {"ts": "0001-01-01T00:00:00+23:59"}) == ("wrong_field", "$.ts")
+    assert refuse(BET | {"ts": "9999-12-31T23:59:59.9999999Z"}) == ("wrong_field", "$.ts")
     assert refuse(BET | {"placed_at": "9999-12-31T23:59:59-23:59"}) == ("wrong_field", "$.placed_at")
 
 
@@ -681,11 +685,20 @@ def test_a_detail_never_repeats_what_was_sent(name: str, data: st.DataObject) ->
         assert "987654" not in decoded.detail
 
 
-def test_optional_fields_of_plain_types_are_none_when_absent() -> None:
-    """The hot path counts the fields that are set by counting those that are not `None`."""
-    for each, (fields, paid) in module._PLAIN.items():
-        if fields >= 0:
-            defaults = [value for value in each.__struct_defaults__ if value is None]
-            required = [spec for spec in WIRE_FIELDS[TYPE_OF[each]].values() if spec.required]
-            assert fields == len(each.__struct_fields__) == len(defaults) + len(required)
-            assert paid == ("currency" in each.__struct_fields__)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_packed_form_has_a_key_for_each_that_was_sent(name: str) -> None:
+    """What the hot path counts on: of full events, of bare ones, and with nulls that count as absent."""
+    bare = {key: value for key, value in PLAIN[name].items() if key in BARE[name]}
+    for event in (SAMPLES[name], PLAIN[name], bare):
+        sent = {key for key, value in event.items() if value is not None or key in ("old", "new")}
+        assert set(msgspec.msgpack.decode(pack(accept(event)))) == sent
+        decoder = Decoder(CURRENCIES)
+        assert fingerprint(accept(event, decoder)) == decoder.content
+
+
+def test_the_hot_path_takes_the_common_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Decoder, "_examine")
+    common = {"session_start", "session_end", "deposit", "deposit_failed", "bet", "withdrawal", "contact"}
+    for name in common:
+        accept(PLAIN[name])
+        accept(json.dumps(PLAIN[name]).encode())

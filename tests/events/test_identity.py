@@ -22,7 +22,7 @@ def of(raw: bytes) -> int:
 
 def test_they_hold_across_processes_and_versions() -> None:
     """A stored record must not take a repeat for a conflict after an upgrade."""
-    assert identity("casino-a", "e-1") == 4_363_449_137_551_108_595
+    assert identity("casino-a", "e-1") == 8_769_220_649_120_918_214
     assert of(encode(SAMPLES["bet"])) == 4_624_251_382_386_361_073
 
 

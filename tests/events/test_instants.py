@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from detector.events.instants import (
     DAY_US,
     MINUTE_US,
-    _quarter,
     known_zones,
     local_parts,
     micros,
+    quarter_parts,
     rfc3339_ms,
     to_datetime,
     utc_day,
@@ -131,4 +131,4 @@ def test_local_parts_around_every_change_of_odd_zones() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    assert _quarter.cache_info().maxsize == 16_384
+    assert quarter_parts.cache_info().maxsize == 16_384

@@ -72,10 +72,16 @@ def test_test_names_what_did_not_come_and_what_did(rule: Path) -> None:
 
 
 def test_show_prints_a_rule_by_its_file(rule: Path) -> None:
-    rule.write_text(EXAMPLE.replace("title: Deposits", "title: '[red] :warning: Deposits").replace("habit\n", "habit'\n", 1).replace("player's own habit'", "player''s own habit'"), "utf-8")
+    rule.write_text(EXAMPLE.replace("why: A sharp", "why: '[red]' # A sharp"), "utf-8")
     result = run("show", rule)
     assert result.exit_code == 0
-    for text in ("deposit-escalation@1", "sum(deposit.amount) over 7d", "200 CAD", "1 firing, 1 silent"):
+    for text in (
+        "deposit-escalation@1",
+        "sum(deposit.amount) over 7d",
+        "200 CAD",
+        "[red]",
+        "1 firing, 1 silent",
+    ):
         assert text in result.output
 
 

@@ -231,7 +231,7 @@ class History:
         if new.type == "session_start":
             mine.channel = new.content.get("channel")
             for other in self.sessions:
-                if other is not mine and other.channel == mine.channel:
+                if other is not mine and other.channel == mine.channel and other.start <= new.ts:
                     other.closed = True
         if new.type == "session_end":
             mine.closed = True

@@ -40,17 +40,17 @@ class Rule:
         currencies: set[str] = set()
         quantities: dict[str, Term] = {}
 
-        def term(text: str) -> Term:
-            return Reader(str(text), params, names, currencies, quantities).whole()
+        def term(text: str, evidence: dict[str, Term]) -> Term:
+            return Reader(str(text), params, names, currencies, evidence).whole()
 
         def duration(text: str) -> int:
             return int(Reader(str(text)).literal().amount)
 
         for name, text in document.get("let", {}).items():
-            names[name] = term(text)
-        when = term(document["when"])
+            names[name] = term(text, quantities)
+        when = term(document["when"], quantities)
         escalate = document.get("escalate", {})
-        higher = tuple((level, term(escalate[level])) for level in SEVERITIES if level in escalate)
+        higher = tuple((level, term(escalate[level], {})) for level in SEVERITIES if level in escalate)
         trigger = document["trigger"]
         silence = trigger["silence"] if isinstance(trigger, dict) else None
         during = trigger == "during_session"

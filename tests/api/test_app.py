@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from tests.api.serving import problem, serving
+
+REDIS = "unix:///nobody/listens/here"
+
+
+async def test_unknown_routes_and_methods_are_problems(client: httpx.AsyncClient) -> None:
+    assert problem(await client.get("/v1/players/p1")) == (404, "not-found")
+    response = await client.delete("/v1/alerts")
+    assert problem(response) == (405, "method-not-allowed")
+    assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8420", "127.0.0.1:1", "[::1]:8420", "127.0.0.9"])
+async def test_names_of_this_machine_are_answered(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.evil.example"]
+)
+async def test_other_names_are_not(client: httpx.AsyncClient, host: str) -> None:
+    response = await client.get("/v1/alerts", headers={"host": host})
+    assert problem(response) == (421, "wrong-host")
+
+
+async def test_other_names_may_be_allowed() -> None:
+    async with serving(REDIS, Settings(allow_remote=True)) as client:
+        assert (await client.get("/healthz", headers={"host": "tiltwatch.example"})).status_code == 200
+
+
+def test_every_answer_in_the_document_is_described() -> None:
+    document = create_app(Settings(), REDIS).openapi()
+    references = set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", str(document)))
+    assert references <= set(document["components"]["schemas"])
+    assert {"Alert", "Note", "Problem", "IntakeReport"} <= references
+    assert set(document["paths"]) == {"/v1/events", "/v1/alerts", "/healthz", "/readyz"}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["description"], path
+            assert "422" not in operation["responses"], path
+            for status, answer in operation["responses"].items():
+                expected = "application/problem+json" if int(status) >= 400 else "application/json"
+                assert list(answer["content"]) == [expected], (path, status)
+
+
+async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/docs")).status_code == 200
+    assert (await client.get("/openapi.json")).json()["info"]["title"] == "tiltwatch"

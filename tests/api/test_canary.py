@@ -1,0 +1,158 @@
+"""What is unique to one player must never be found in a log line or in an answer about an error."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from redis import Redis
+
+from api import logs
+from api.events.service import EventsService
+from detector.drivers.embedded import EmbeddedDetector, Options
+from detector.drivers.valkey import Server
+from detector.engine.engine import Engine, Outcome
+from detector.events.money import Currencies
+from detector.events.vocabulary import AnyEvent
+from detector.language.pack import load_rules
+from tests.api.serving import NOW_US, post, problem, serving
+from tests.drivers.small import MINUTE_US, alerts, event, running, wait_for, write_rules
+
+PLAYER, AMOUNT, ID = "canary-player", 987_654_321, "canary-id"
+MARKS = (PLAYER, str(AMOUNT), "9876543", ID)
+LINES = "application/x-ndjson"
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Logs as in production, at their most talkative."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    logs.configure("json", "debug")
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    yield stream
+    logging.raiseExceptions = True
+    root.handlers, root.level = before
+    for ours in ("api", "detector"):
+        logging.getLogger(ours).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+async def client(valkey: Server, redis: Redis, log: io.StringIO) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(valkey.url) as each:
+        yield each
+
+
+def canary(number: int = 0, **more: Any) -> bytes:
+    return event(f"{ID}-{number}", NOW_US - (9 - number) * MINUTE_US, PLAYER, **({"amount": AMOUNT} | more))
+
+
+def lines(log: io.StringIO) -> list[dict[str, Any]]:
+    """The log so far; fails if anything of the player is in it."""
+    for mark in MARKS:
+        assert mark not in log.getvalue()
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def silent(response: httpx.Response) -> None:
+    """Fail if an answer about an error says anything of the player."""
+    assert response.status_code >= 400
+    for mark in MARKS:
+        assert mark not in response.text + str(response.headers)
+
+
+class Fragile(Engine):
+    """Breaks on one event, saying a lot."""
+
+    def apply(self, event: AnyEvent, content: int | None = None) -> Outcome:
+        if event.id == f"{ID}-1":
+            raise ValueError(f"{event}")
+        return super().apply(event, content)
+
+
+async def test_the_usual_day(
+    client: httpx.AsyncClient,
+    valkey: Server,
+    redis: Redis,
+    tmp_path: Path,
+    log: io.StringIO,
+) -> None:
+    rules = load_rules(write_rules(tmp_path))
+    detector = EmbeddedDetector(valkey.url, lambda: Fragile(rules), Currencies(), Options(lease_s=1))
+    with running(detector):
+        refused = [
+            canary(5, amount=-AMOUNT),
+            canary(6, amount=f"{AMOUNT}"),
+            canary(7, currency=PLAYER),
+            canary(8)[:-9],
+            canary(9, amount=AMOUNT * 10**9),
+            canary(1, amount=AMOUNT + 1),
+        ]
+        body = b"\n".join([*(canary(n) for n in range(4)), canary(0), *refused])
+        report = await post(client, body, LINES)
+        assert [report.json()[each] for each in ("accepted", "repeated", "rejected")] == [4, 1, 6]
+        assert PLAYER not in report.text
+        assert str(AMOUNT) not in report.text
+        await asyncio.to_thread(wait_for, lambda: alerts(redis))
+        found = await client.get("/v1/alerts", params={"player": PLAYER})
+        assert found.json()["items"][0]["player"] == PLAYER
+    written = lines(log)
+    assert {"request", "an event was put aside", "detecting"} <= {each["event"] for each in written}
+    assert {each["route"] for each in written if each["event"] == "request"} == {"/v1/events", "/v1/alerts"}
+
+
+async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.StringIO) -> None:
+    for response in (
+        await post(client, b"[" + canary()),
+        await post(client, canary(), f"text/{PLAYER}"),
+        await post(client, b"[" + b",".join([canary()] * 40_000) + b"]"),
+        await client.get(f"/v1/players/{PLAYER}"),
+        await client.get("/v1/alerts", params={"severity": PLAYER, "cursor": PLAYER}),
+        await client.get(
+            "/v1/alerts", params={"since": AMOUNT * 10**20, "limit": AMOUNT, PLAYER[:3]: PLAYER}
+        ),
+        await client.get("/healthz", headers={"host": PLAYER}),
+        await client.delete(f"/v1/alerts?player={PLAYER}"),
+    ):
+        silent(response)
+        problem(response)
+    assert {each["route"] for each in lines(log)} == {"/v1/events", "/v1/alerts", "-"}
+
+
+async def test_a_store_that_fails_with_the_command_in_its_message(
+    client: httpx.AsyncClient, redis: Redis, log: io.StringIO
+) -> None:
+    redis.set("tw:events", "not a stream")
+    redis.set("tw:alerts", "not a stream")
+    for response in (await post(client, canary()), await client.get("/v1/alerts", params={"player": PLAYER})):
+        silent(response)
+        assert problem(response) == (503, "store-unavailable")
+    assert "the store failed" in {each["event"] for each in lines(log)}
+
+
+async def test_an_error_nobody_foresaw(
+    client: httpx.AsyncClient, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def take(_: EventsService, originals: list[bytes]) -> None:
+        raise RuntimeError(f"cannot take {originals!r}")
+
+    monkeypatch.setattr(EventsService, "take", take)
+    response = await post(client, canary())
+    silent(response)
+    assert problem(response) == (500, "internal")
+    (failed,) = [each for each in lines(log) if each["event"] == "failed"]
+    assert failed["error"] == "RuntimeError"
+    assert failed["where"][-1].startswith("test_canary.py:")
+    assert response.json()["instance"] == f"urn:uuid:{failed['occurrence']}"

@@ -1,0 +1,179 @@
+"""The parts of the documentation that are made from the code.
+
+Between `<!-- made: NAME -->` and `<!-- end -->` stands what `sections()[NAME]` gives. To renew them all, run
+`python -m tests.docs.generated` in the repository.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import typer
+
+from api.cli import app
+from api.settings import PREFIX, Settings
+from detector.events import decode, document
+from detector.events.vocabulary import FIELDS, WIRE_FIELDS, Field, FieldKind
+from detector.language import load, parse, source, timeline, types
+from detector.language.literals import write_duration
+from tests.docs.markdown import ROOT, documents
+
+_MADE = re.compile(r"(<!-- made: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_KINDS = {
+    FieldKind.INSTANT: "time",
+    FieldKind.TRUTH: "true or false",
+    FieldKind.BY_LIMIT: "money, count or minutes",
+    FieldKind.EVENT: "carried event",
+}
+_COMMON = {name: field for name, field in WIRE_FIELDS["session_start"].items() if name not in ("channel", "reason")}
+
+
+def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
+    """Name → what makes the section's text."""
+    return {
+        "common fields": lambda: _table(["field", "what it is"], _fields(_COMMON)),
+        "types": _types,
+        "closed sets": _closed_sets,
+        "derived fields": _derived,
+        "limits of events": lambda: _bounds(_EVENT_BOUNDS),
+        "limits of rules": lambda: _bounds(_RULE_BOUNDS),
+        "settings": _settings,
+        **{f"command {name}": _command(command) for name, command in _commands(typer.main.get_command(commands))},
+    }
+
+
+def renewed(text: str, made: Mapping[str, Callable[[], str]]) -> str:
+    """A document with its made sections as they should be; KeyError for a section nobody makes."""
+    return _MADE.sub(lambda match: f"{match[1]}{made[match[2]]()}{match[3]}", text)
+
+
+def named(text: str) -> list[str]:
+    """The sections that a document asks for."""
+    return [match[2] for match in _MADE.finditer(text)]
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+# Events
+
+
+def _told(name: str, field: Field) -> str:
+    told = f"**`{name}`**" if field.required else f"`{name}`"
+    return f"{told} ({'one of a set' if field.choices else _KINDS.get(field.kind, str(field.kind))})"
+
+
+def _fields(fields: Mapping[str, Field]) -> Iterator[list[str]]:
+    for name, field in fields.items():
+        yield [f"**`{name}`**" if field.required else f"`{name}`", _KINDS.get(field.kind, str(field.kind))]
+
+
+def _types() -> str:
+    rows = []
+    for type_, fields in WIRE_FIELDS.items():
+        own = {name: field for name, field in fields.items() if name not in _COMMON}
+        rows.append([f"`{type_}`", ", ".join(_told(name, field) for name, field in own.items()) or "none"])
+    return _table(["type", "fields beyond the common ones"], rows)
+
+
+def _closed_sets() -> str:
+    sets = {
+        (name, field.choices): None for fields in WIRE_FIELDS.values() for name, field in fields.items() if field.choices
+    }
+    return _table(["field", "values"], ([f"`{name}`", ", ".join(f"`{v}`" for v in values)] for name, values in sets))
+
+
+def _derived() -> str:
+    found: dict[str, tuple[Field, list[str]]] = {}
+    for type_, fields in FIELDS.items():
+        for name, field in fields.items():
+            if field.derived:
+                found.setdefault(name, (field, []))[1].append(f"`{type_}`")
+    return _table(
+        ["field", "what it is", "of"],
+        (
+            [f"`{name}`", _KINDS.get(field.kind, str(field.kind)), "every type" if len(of) == len(FIELDS) else ", ".join(of)]
+            for name, (field, of) in found.items()
+        ),
+    )
+
+
+# Limits
+
+_EVENT_BOUNDS = {
+    "bytes of an event": decode.MAX_BYTES,
+    "nesting of arrays and objects": document.MAX_DEPTH,
+    "minor units of money": document.MAX_MONEY,
+    "minutes a `ts` may lie ahead of its receipt": int(decode.AHEAD.total_seconds() // 60),
+}
+_RULE_BOUNDS = {
+    "bytes of a file": source.MAX_BYTES,
+    "YAML elements of a file": source.MAX_EVENTS,
+    "nesting of YAML": source.MAX_NESTING,
+    "characters of one condition": parse.MAX_LENGTH,
+    "characters of all conditions together": load.MAX_CONDITIONS,
+    "nesting of a condition": parse.MAX_DEPTH,
+    "distinct quantities": load.MAX_QUANTITIES,
+    "params, and as many lets": load.MAX_NAMES,
+    "shortest window, silence, cooldown or remind": write_duration(types.MIN_WINDOW_US),
+    "longest of these, a window's `before` included": f"{types.MAX_REACH_US // 86_400_000_000}d",
+    "lines of a timeline": timeline.MAX_LINES,
+    "last day of a timeline": timeline.MAX_DAYS,
+}
+
+
+def _bounds(bounds: Mapping[str, int | str]) -> str:
+    rows = ([name, f"{value:,}" if isinstance(value, int) else value] for name, value in bounds.items())
+    return _table(["what", "limit"], rows)
+
+
+# Settings and commands
+
+
+def _settings() -> str:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else f"`{field.default}`"
+        rows.append([f"`{PREFIX}{name.upper()}`", default, field.description or ""])
+    return _table(["setting", "default", "what it does"], rows)
+
+
+def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by the words that call it."""
+    for name, below in getattr(command, "commands", {}).items():
+        words = f"{path} {name}".strip()
+        if hasattr(below, "commands"):
+            yield from _commands(below, words)
+        else:
+            yield words, below
+
+
+def _command(command: Any) -> Callable[[], str]:
+    def text() -> str:
+        rows = []
+        for param in command.params:
+            if param.param_type_name == "argument":
+                told = f"`{(param.metavar or param.name).upper()}`" + ("" if param.required else " (optional)")
+            else:
+                told = ", ".join(f"`{option}`" for option in [*param.opts, *param.secondary_opts])
+                if param.default not in (None, False, "", 0.0) and not callable(param.default):
+                    told += f" (default `{param.default}`)"
+            rows.append([told, param.help or ""])
+        rows.append(["`--help`", "Show the command's options and exit."])
+        return f"{command.help}\n\n{_table(['argument or option', 'what it does'], rows)}"
+
+    return text
+
+
+if __name__ == "__main__":
+    made = sections()
+    for each in documents():
+        text = renewed(each.text, made)
+        if text != each.text:
+            (ROOT / each.path).write_text(text, "utf-8")
+            print(f"renewed {each.path}")
