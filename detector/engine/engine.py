@@ -235,8 +235,8 @@ class Engine:
             self._apply_any(p, event, kind, at, name)
             return _ACCEPTED
         # A bet, as nine events of ten are: what _apply_any does, less what only others need.
-        session = p.sessions.get(event.session) if event.session is not None else self._session(p, event)
-        if session is not None and 0 <= at - session.last <= SESSION_GAP_US:
+        session = p.sessions.get(event.session) if event.session is not None else self._session(p, event, at)
+        if session is not None and at == clock and 0 <= at - session.last <= SESSION_GAP_US:
             session.last = at
         else:
             session = self._live_session(p, event, kind, at)
@@ -283,7 +283,7 @@ class Engine:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
             self._undo(p, event, event.target, event.voided)
-            self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided), event.id)
+            self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided, at), event.id)
             return
         session = self._live_session(p, event, kind, at)
         cancelled = p.awaited is not None and p.awaited.pop(name, None) is not None
@@ -339,11 +339,10 @@ class Engine:
 
     # Sessions
 
-    def _session(self, p: Player, event: AnyEvent) -> Session | None:
-        """The session an event belongs to, without changing anything."""
+    def _session(self, p: Player, event: AnyEvent, at: int) -> Session | None:
+        """The session an event belongs to, or would at an instant, without changing anything."""
         if event.session is not None:
-            return p.sessions.get(event.session)
-        at = micros(event.ts)
+            return self._named(p, event.session)
         best = None
         for session in p.sessions.values():
             if session.open and at - session.last <= SESSION_GAP_US and (best is None or session.start >= best.start):
@@ -355,7 +354,7 @@ class Engine:
         key = event.session
         if key is None and kind.type == "session_start":
             key = f"\0{event.id}"
-        session = p.sessions.get(key) if key is not None else self._session(p, event)
+        session = self._named(p, key) if key is not None else self._session(p, event, at)
         if session is None:
             if key is None:
                 return None
@@ -374,6 +373,11 @@ class Engine:
         elif kind.type == "session_end":
             session.open = False
         return session
+
+    @staticmethod
+    def _named(p: Player, key: str) -> Session | None:
+        session = p.sessions.get(key)
+        return None if session is None or session.last <= p.clock - SESSION_MEMORY_US else session
 
     @staticmethod
     def _open(p: Player, key: str, at: int) -> Session:
@@ -405,7 +409,7 @@ class Engine:
             return
         self.counts.undone += 1
         kind = self._kinds[type(carried)]
-        session = self._session(p, carried)
+        session = self._session(p, carried, micros(carrier.ts))
         if kind.undo is not None:
             keep = min(p.clock, self._low_us)
             values, missed, kept = kind.undo(p, carried, at, session, keep, self)

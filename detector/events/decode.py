@@ -110,11 +110,11 @@ class Decoder:
             return Refusal("wrong_field", f"$.{_beyond(event)}: lies outside the years 1 to 9999 in UTC", raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refusal_of(raw, error)
-        # Of the object's K keys all but one follow a comma, so K <= commas + 1. The packed form begins with the
-        # number P of keys that it has itself, one for `type` and each field that is set, and each of those
-        # came from a key of its own, so K >= P. Where commas + 1 = P, K is exactly that, and no key is left
-        # over that could be a repeat, a null or outside the vocabulary, however the document is spaced or
-        # escaped. A comma within a text, or a nested object, only sends the event the slow way.
+        # Of the object's K keys all but one follow a comma, so K <= commas + 1. The packed form begins with
+        # the number of keys it has itself, P: one for `type` and each field that is set. Each of those came
+        # from a key of its own, so K >= P. Where commas + 1 = P, K is exactly that, and no key is left over
+        # that could be a repeat, a null or outside the vocabulary, however the document is spaced or escaped.
+        # A comma within a text, or a nested object, only sends the event the slow way.
         head = packed[0]
         keys = head & 15 if head < _MAP16 else packed[2]
         paid = _PAID[event.__class__]

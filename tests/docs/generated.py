@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 
 from api.cli import app
 from api.settings import PREFIX, Settings
 from detector.events import decode, document
-from detector.events.vocabulary import FIELDS, WIRE_FIELDS, Field, FieldKind
+from detector.events.vocabulary import WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
 from detector.language.literals import write_duration
 from tests.docs.markdown import ROOT, documents
@@ -27,20 +27,21 @@ _KINDS = {
     FieldKind.BY_LIMIT: "money, count or minutes",
     FieldKind.EVENT: "carried event",
 }
-_COMMON = {name: field for name, field in WIRE_FIELDS["session_start"].items() if name not in ("channel", "reason")}
+_COMMON = set.intersection(*(set(fields) for fields in WIRE_FIELDS.values()))
 
 
 def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
     """Name → what makes the section's text."""
     return {
-        "common fields": lambda: _table(["field", "what it is"], _fields(_COMMON)),
         "types": _types,
         "closed sets": _closed_sets,
-        "derived fields": _derived,
         "limits of events": lambda: _bounds(_EVENT_BOUNDS),
         "limits of rules": lambda: _bounds(_RULE_BOUNDS),
         "settings": _settings,
-        **{f"command {name}": _command(command) for name, command in _commands(typer.main.get_command(commands))},
+        **{
+            f"command {name}": _command(command)
+            for name, command in _commands(typer.main.get_command(commands))
+        },
     }
 
 
@@ -68,11 +69,6 @@ def _told(name: str, field: Field) -> str:
     return f"{told} ({'one of a set' if field.choices else _KINDS.get(field.kind, str(field.kind))})"
 
 
-def _fields(fields: Mapping[str, Field]) -> Iterator[list[str]]:
-    for name, field in fields.items():
-        yield [f"**`{name}`**" if field.required else f"`{name}`", _KINDS.get(field.kind, str(field.kind))]
-
-
 def _types() -> str:
     rows = []
     for type_, fields in WIRE_FIELDS.items():
@@ -83,23 +79,13 @@ def _types() -> str:
 
 def _closed_sets() -> str:
     sets = {
-        (name, field.choices): None for fields in WIRE_FIELDS.values() for name, field in fields.items() if field.choices
+        (name, field.choices): None
+        for fields in WIRE_FIELDS.values()
+        for name, field in fields.items()
+        if field.choices
     }
-    return _table(["field", "values"], ([f"`{name}`", ", ".join(f"`{v}`" for v in values)] for name, values in sets))
-
-
-def _derived() -> str:
-    found: dict[str, tuple[Field, list[str]]] = {}
-    for type_, fields in FIELDS.items():
-        for name, field in fields.items():
-            if field.derived:
-                found.setdefault(name, (field, []))[1].append(f"`{type_}`")
     return _table(
-        ["field", "what it is", "of"],
-        (
-            [f"`{name}`", _KINDS.get(field.kind, str(field.kind)), "every type" if len(of) == len(FIELDS) else ", ".join(of)]
-            for name, (field, of) in found.items()
-        ),
+        ["field", "values"], ([f"`{name}`", ", ".join(f"`{v}`" for v in values)] for name, values in sets)
     )
 
 
@@ -138,9 +124,16 @@ def _bounds(bounds: Mapping[str, int | str]) -> str:
 def _settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
-        default = "none" if field.default is None else f"`{field.default}`"
-        rows.append([f"`{PREFIX}{name.upper()}`", default, field.description or ""])
+        default = "none" if field.default is None else f"`{_written(field.default)}`"
+        told = field.description or ""
+        if get_origin(field.annotation) is Literal:
+            told += f" One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
+        rows.append([f"`{PREFIX}{name.upper()}`", default, told])
     return _table(["setting", "default", "what it does"], rows)
+
+
+def _written(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -158,7 +151,9 @@ def _command(command: Any) -> Callable[[], str]:
         rows = []
         for param in command.params:
             if param.param_type_name == "argument":
-                told = f"`{(param.metavar or param.name).upper()}`" + ("" if param.required else " (optional)")
+                told = f"`{(param.metavar or param.name).upper()}`" + (
+                    "" if param.required else " (optional)"
+                )
             else:
                 told = ", ".join(f"`{option}`" for option in [*param.opts, *param.secondary_opts])
                 if param.default not in (None, False, "", 0.0) and not callable(param.default):

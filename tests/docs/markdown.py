@@ -7,10 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
@@ -35,7 +36,7 @@ class Document:
     @property
     def blocks(self) -> list[Block]:
         return [
-            Block(match[1], match[2], self.text.count("\n", 0, match.start(2)) + 1)
+            Block(match[2], dedent(match[3]), self.text.count("\n", 0, match.start(3)) + 1)
             for match in _FENCE.finditer(self.text)
         ]
 
