@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
+
+import uvloop
 
 from api.app import create_app, server
 from api.detecting import beside
 from api.settings import Settings
 from detector.drivers.valkey import Server
-from detector.errors import SettingsError
+from detector.errors import SettingsError, TiltwatchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,57 @@ def embedded(settings: Settings) -> Iterator[Embedded]:
         else:
             redis_url = settings.redis_url.get_secret_value()
         yield Embedded(redis_url, stack.enter_context(beside(settings, redis_url)))
+
+
+Company = Callable[[str, Embedded], Awaitable[None]]
+"""Something to run along, given the service's address and what runs; it is cancelled at the end."""
+
+
+def run(settings: Settings, company: Company | None = None) -> None:
+    """Run everything until Ctrl-C or SIGTERM, then put it all away in order.
+
+    Raises
+    ------
+    TiltwatchError
+        Something cannot start, or the detector ended by itself: events would be taken in and nobody would
+        look at them.
+    """
+    # While Redis reads a long log nothing else listens to signals yet.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt), embedded(settings) as running:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(settings, running, company))
+            code = running.detector.exitcode
+            if code is not None:
+                how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+                raise TiltwatchError(f"the detector ended by itself ({how}), and everything else with it")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _run(settings: Settings, running: Embedded, company: Company | None) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    loop.add_reader(running.detector.sentinel, stop.set)
+    along: list[asyncio.Task[None]] = []
+
+    def ready(address: str) -> None:
+        if company is not None:
+            task = asyncio.ensure_future(company(address, running))
+            # What it raises is not for the end to show: whoever watches should see why it is over.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception() and stop.set())
+            along.append(task)
+
+    try:
+        await serve(settings, running.redis_url, stop, ready)
+    finally:
+        loop.remove_reader(running.detector.sentinel)
+        for task in along:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def serve(
@@ -75,10 +129,13 @@ async def serve(
 def _listen(settings: Settings) -> socket.socket:
     host, port = settings.host, settings.port
     try:
-        return socket.create_server(
+        listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
         )
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host} port {port}: {error.strerror}; choose another with TILTWATCH_PORT"
         ) from None
+    # Head and body of an answer are two writes: without this the second waits 40 ms for the first's receipt.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -10,7 +10,7 @@ event and at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -365,16 +365,34 @@ def _at_least(value: float, threshold: float) -> bool:
     return value >= threshold or abs(value - threshold) <= 1e-9 * max(abs(value), abs(threshold))
 
 
-def step(state: ByHand | None, event: AnyEvent | End) -> tuple[ByHand | None, Sequence[Found]]:
-    """A player's state and next event in, the state and what was found out."""
-    if type(event) is End:
-        if state is not None:
+class Rules:
+    """The rules over all players, in the shape that a stream engine wants them.
+
+    Attributes
+    ----------
+    players
+        Everyone who has a state: each is owed an `End`.
+    """
+
+    def __init__(self) -> None:
+        self.players: list[str] = []
+
+    def step(self, state: ByHand | None, event: AnyEvent | End) -> tuple[ByHand, Sequence[Found]]:
+        """A player's state and what comes next in, the state and what was found out."""
+        if type(event) is End:
+            assert state is not None
             state.end(event.watermark_us)
-    else:
-        if state is None:
-            state = ByHand(event.player, micros(event.ts))  # type: ignore[union-attr]
-        state.on(event)  # type: ignore[arg-type]
-    if state is None or not state.found:
-        return state, ()
-    found, state.found = state.found, []
-    return state, found
+        else:
+            if state is None:
+                state = ByHand(event.player, micros(event.ts))  # type: ignore[union-attr]
+                self.players.append(state.player)
+            state.on(event)  # type: ignore[arg-type]
+        if not state.found:
+            return state, ()
+        found, state.found = state.found, []
+        return state, found
+
+
+def settled(found: Iterable[Found], watermark_us: int) -> list[Found]:
+    """What stands once time has come to the watermark: moments beyond it are not yet to be judged."""
+    return [each for each in found if each.rule not in TIMED or each.opened_us <= watermark_us]

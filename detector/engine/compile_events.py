@@ -1,13 +1,16 @@
 """One Python function a type of event, which puts an event into every window that wants it.
 
-Up to five functions are made for each type that some quantity reads:
+Up to six functions are made for each type that some quantity reads:
 
 - `apply(p, e, ts, s, keep, x)` adds the event to the live windows and returns the values that the settled
   ones will want later;
-- `undo(p, e, ts, s, keep, x)` takes a carried event out again and returns (those values, whether an exact
+- `undo(p, e, ts, s, keep, x)` takes a carried event out of the live windows and returns (whether an exact
   window missed it, whether something that cannot be undone had counted it);
 - `take(p, e, ts, s, keep, x)` adds the event to the live and the settled windows at once;
-- `fold(p, values, ts, s, keep)` adds values to the settled windows, `unfold` takes them back.
+- `weigh(p, e, ts, s, x)` adds nothing and returns (the values for settled windows, the numbers and the picks
+  of its row in the exact window, or None);
+- `fold(p, values, ts, s, keep, turn)` adds values to the settled windows, `unfold` takes them back; `turn` is
+  the time at which that happens: the event's own, or its correction's.
 
 `p` is the Player, `e` the event, `ts` its time in µs, `s` its Session or None, `keep` the time before which
 nothing is needed any more, `x` the `Outside` of the engine.
@@ -47,12 +50,16 @@ class Outside(Protocol):
         """Note (or take back) money that no rate could convert."""
 
 
+Weight = tuple[tuple[Any, ...] | None, tuple[float, ...] | None, tuple[Any, ...] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class EventFunctions:
     """The functions of one type; `fold` and `unfold` are None where no settled window reads it."""
 
     apply: Callable[..., tuple[Any, ...] | None]
-    undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]]
+    undo: Callable[..., tuple[bool, bool]]
+    weigh: Callable[..., Weight]
     fold: Callable[..., None] | None
     unfold: Callable[..., None] | None
     take: Callable[..., Any]
@@ -157,10 +164,18 @@ class EventCompiler:
         fold = self._fold(type_, settled, constants, undo=False)
         unfold = self._fold(type_, settled, constants, undo=True)
         take = self._live(type_, measures, settled, constants, undo=False, eager=True) if fold else []
-        source = "\n".join([*apply, *undo, *fold, *unfold, *take])
+        weigh = self._weigh(type_, measures, settled, constants)
+        source = "\n".join([*apply, *undo, *fold, *unfold, *take, *weigh])
         self.sources.append(source)
         exec(compile(source, f"<windows of {type_}>", "exec"), constants)  # noqa: S102
-        return EventFunctions(constants["apply"], constants["undo"], constants.get("fold"), constants.get("unfold"), constants.get("take", constants["apply"]))
+        return EventFunctions(
+            constants["apply"],
+            constants["undo"],
+            constants["weigh"],
+            constants.get("fold"),
+            constants.get("unfold"),
+            constants.get("take", constants["apply"]),
+        )
 
     def _live(
         self,
@@ -186,9 +201,30 @@ class EventCompiler:
             return ["def take(p, e, ts, s, keep, x):", "    q = p.slots", *block.lines]
         names = ", ".join(values[m].name for m in settled)
         travelling = f"({names},)" if settled else "None"
-        block.line(f"return {travelling}, missed, kept" if undo else f"return {travelling}")
+        block.line("return missed, kept" if undo else f"return {travelling}")
         head = f"def {'undo' if undo else 'apply'}(p, e, ts, s, keep, x):"
         return [head, "    q = p.slots", *block.lines]
+
+    def _weigh(
+        self, type_: str, measures: list[int], settled: list[int], constants: dict[str, Any]
+    ) -> list[str]:
+        block = Block(constants)
+        values = self._measured(type_, measures, block, 0)
+        row = "None, None"
+        for slot in self.plan.slots:
+            if slot.kind == "exact" and slot.type == type_:
+                numbers, picks = self._row(slot, values)
+                row = f"{numbers}, {picks}"
+        travelling = f"({', '.join(values[m].name for m in settled)},)" if settled else "None"
+        block.line(f"return {travelling}, {row}")
+        return ["def weigh(p, e, ts, s, x):", "    q = p.slots", *block.lines]
+
+    @staticmethod
+    def _row(slot: Slot, values: dict[int, Value]) -> tuple[str, str]:
+        """Source of the numbers and picks that an event's row in an exact window has."""
+        numbers = ", ".join(_number(values[m], stat) for m, stat in slot.columns)
+        picks = f"({', '.join(values[m].name for m in slot.picks)},)" if slot.picks else "None"
+        return f"({numbers}{',' if numbers else ''})", picks
 
     def _fold(self, type_: str, settled: list[int], constants: dict[str, Any], *, undo: bool) -> list[str]:
         if not settled:
@@ -201,7 +237,7 @@ class EventCompiler:
         for number, slot in enumerate(self.plan.slots):
             self._into_slot(number, slot, type_, values, block, "settled", undo=undo)
         self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=undo)
-        return [f"def {'unfold' if undo else 'fold'}(p, values, ts, s, keep):", "    q = p.slots", *block.lines]
+        return [f"def {'unfold' if undo else 'fold'}(p, values, ts, s, keep, turn):", "    q = p.slots", *block.lines]
 
     def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
         """Lines that compute every measure of an event once."""
@@ -271,15 +307,13 @@ class EventCompiler:
             self._into_totals(f"q[{number}]", slot.columns, type_, values, block, undo=undo, view=view)
 
     def _into_exact(self, number: int, slot: Slot, values: dict[int, Value], block: Block, *, undo: bool) -> None:
-        numbers = [_number(values[m], stat) for m, stat in slot.columns]
-        picks = f"({', '.join(values[m].name for m in slot.picks)},)" if slot.picks else "None"
+        row, picks = self._row(slot, values)
         wanted = {m for m, _ in slot.columns} | set(slot.picks)
         absent = [f"{values[m].name} is not None" for m in sorted(wanted) if values[m].maybe]
         indent = block.indent
         if len(absent) == len(wanted):
             block.line(f"if {' or '.join(absent)}:")
             block.indent += "    "
-        row = f"({', '.join(numbers)}{',' if numbers else ''})"
         if undo:
             block.line(f"a = q[{number}]")
             block.line(f"missed = a is None or not a.remove(ts, {row}, {picks}) and ts > keep - {slot.reach_us}")
@@ -349,7 +383,7 @@ class EventCompiler:
             view = "settled"
             block.line("if s is not None:")
             block.line(f"    if s.settled is None: s.settled = {fresh}")
-            block.line(f"    for u in s.views(ts, {fresh}) if s.marks and s.marks[-1][0] > ts else (s.settled,):")
+            block.line(f"    for u in s.views(turn, {fresh}) if s.marks and s.marks[-1][0] > turn else (s.settled,):")
             block.indent += 2 * "    "
         else:
             if where in ("session", "settled now"):

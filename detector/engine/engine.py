@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
-from detector.engine.compile_events import EventCompiler
+from detector.engine.compile_events import EventCompiler, Weight
 from detector.engine.judging import Effects, Judged, Judges
 from detector.engine.places import Places
 from detector.engine.plan import Plan
@@ -33,6 +33,7 @@ from detector.players.player import (
     SESSION_GAP_US,
     SESSION_MEMORY_US,
     Here,
+    Pending,
     Player,
     Session,
 )
@@ -89,7 +90,9 @@ class _Kind:
     type: str
     code: int
     apply: Callable[..., tuple[Any, ...] | None] | None = None
-    undo: Callable[..., tuple[tuple[Any, ...] | None, bool, bool]] | None = None
+    undo: Callable[..., tuple[bool, bool]] | None = None
+    weigh: Callable[..., Weight] | None = None
+    exact: int | None = None  # the slot of its exact window
     fold: Callable[..., None] | None = None
     unfold: Callable[..., None] | None = None
     take: Callable[..., Any] | None = None
@@ -150,7 +153,7 @@ class Engine:
         for kind in kinds:
             made = functions.get(kind.type)
             if made is not None:
-                kind.apply, kind.undo = made.apply, made.undo
+                kind.apply, kind.undo, kind.weigh = made.apply, made.undo, made.weigh
                 kind.fold, kind.unfold, kind.take = made.fold, made.unfold, made.take
             kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
             kind.is_activity = kind.type in ACTIVITIES
@@ -160,6 +163,8 @@ class Engine:
             kind.is_shown = kind.type in shown or bool(kind.judges) and kind.type != "bet"
             kind.has_currency = "currency" in FIELDS.get(kind.type, ())
             for number, slot in enumerate(self.plan.slots):
+                if slot.kind == "exact" and slot.type == kind.type:
+                    kind.exact = number
                 if slot.kind == "latest" and slot.type == kind.type:
                     (kind.latest_settled if slot.settled else kind.latest_live).append(number)
             kind.is_timed = kind.is_activity or kind.is_away or bool(kind.latest_settled)
@@ -247,7 +252,7 @@ class Engine:
             and 0 <= at - p.active_at <= self._quiet_us
             and 0 <= at - session.settled_last <= SESSION_GAP_US
             and session.settled_open
-            and p.break_until != NEVER
+            and not p.break_open
         ):
             # No moment is open before it: its settled side can be done at once.
             if self._marking and at > session.edge:
@@ -282,16 +287,19 @@ class Engine:
     def _apply_any(self, p: Player, event: AnyEvent, kind: _Kind, at: int, name: int) -> None:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
-            self._undo(p, event, event.target, event.voided)
+            self._undo(p, event, event.target, event.voided, at)
             self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided, at), event.id)
             return
         session = self._live_session(p, event, kind, at)
-        cancelled = p.awaited is not None and p.awaited.pop(name, None) is not None
+        cancelled = p.awaited.pop(name, None) if p.awaited is not None else None
         if event.replaces is not None and event.replaced is not None:
-            self._undo(p, event, event.replaces, event.replaced)
+            self._undo(p, event, event.replaces, event.replaced, at)
         values = None
-        if cancelled:
+        if cancelled is not None:
             self.counts.cancelled += 1
+            if self._timed and kind.weigh is not None:
+                values = kind.weigh(p, event, at, session, self)[0]
+                self._retract(p, kind, event, at, session, cancelled)
         elif kind.apply is not None:
             values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self)
         self._note_latest(p, kind, at)
@@ -299,7 +307,7 @@ class Engine:
             self._note_profile(p, event, at)
         if self._timed:
             self._await(p, event, kind, at, session, values)
-        if cancelled:
+        if cancelled is not None:
             return
         if kind.is_shown:
             self._show(p, kind, at, event.id)
@@ -389,8 +397,8 @@ class Engine:
 
     # Corrections
 
-    def _undo(self, p: Player, carrier: AnyEvent, target: str, carried: AnyEvent) -> None:
-        """Take a target out of the windows that still reach it, once."""
+    def _undo(self, p: Player, carrier: AnyEvent, target: str, carried: AnyEvent, turn: int) -> None:
+        """Take a target out of the windows that still reach it, once; `turn` is the correction's own time."""
         name = identity(carrier.source, target)
         at = micros(carried.ts)
         if p.undone is None:
@@ -405,30 +413,32 @@ class Engine:
         if at > p.clock - MEMORY_US and not p.seen.knows(name, p.clock):
             if p.awaited is None:
                 p.awaited = {}
-            p.awaited[name] = at
+            p.awaited[name] = turn
             return
         self.counts.undone += 1
         kind = self._kinds[type(carried)]
-        session = self._session(p, carried, micros(carrier.ts))
+        session = self._session(p, carried, turn)
         if kind.undo is not None:
-            keep = min(p.clock, self._low_us)
-            values, missed, kept = kind.undo(p, carried, at, session, keep, self)
+            missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self)
             self.counts.undo_missed += missed
             self.counts.not_undoable += kept
-            if values is not None:
-                self._unfold(p, kind, values, at, session)
+            if self._timed:
+                self._retract(p, kind, carried, at, session, turn)
         if p.recent is not None:
             p.recent = [known for known in p.recent if known[2] != target]
         self.judges.note(p, kind.type, carrier.id)
 
-    @staticmethod
-    def _unfold(p: Player, kind: _Kind, values: tuple[Any, ...], at: int, session: Session | None) -> None:
-        for place, (when, code, belongs, waiting, until) in enumerate(p.pending):
-            if when == at and code == kind.code and waiting == values:
-                p.pending[place] = (when, code, belongs, None, until)
-                return
-        if kind.unfold is not None:
-            kind.unfold(p, values, at, session, at)
+    def _retract(
+        self, p: Player, kind: _Kind, target: AnyEvent, at: int, session: Session | None, turn: int
+    ) -> None:
+        """Let the settled side lose a target when the correction's own time has come, and not before."""
+        assert kind.weigh is not None
+        values, numbers, picks = kind.weigh(p, target, at, session, self)
+        if numbers is not None and kind.exact is not None:
+            p.retracted = [*(p.retracted or ()), (turn, at, kind.exact, numbers, picks)]
+        elif values is None:
+            return
+        self._line_up(p, (turn, -1 - kind.code, session, values, at))
 
     # Time
 
@@ -449,11 +459,16 @@ class Engine:
             until = micros(event.until)  # type: ignore[union-attr]
         waiting = (at, kind.code, session, values, until)
         if not self._settler.fold_now(p, waiting):
-            pending = p.pending
-            if pending and at < pending[-1][0]:
-                pending.insert(bisect_right(pending, at, key=_at), waiting)
-            else:
-                pending.append(waiting)
+            self._line_up(p, waiting)
+        elif p.wake > at + MINUTE_US or p.blocked:
+            self._alarm(p, at)
+
+    def _line_up(self, p: Player, waiting: Pending) -> None:
+        pending, at = p.pending, waiting[0]
+        if pending and at < pending[-1][0]:
+            pending.insert(bisect_right(pending, at, key=_at), waiting)
+        else:
+            pending.append(waiting)
         if p.wake > at + MINUTE_US or p.blocked:
             self._alarm(p, at)
 
@@ -561,7 +576,9 @@ class Engine:
         return here
 
     def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:
-        """Note (or take back) money that no rate could convert."""
+        """Note (1), take back (-1) or ignore (0) money that no rate could convert."""
+        if sign == 0:
+            return
         if player.unrated is None:
             player.unrated = {}
         times = player.unrated.setdefault(measure, [])

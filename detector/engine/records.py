@@ -18,7 +18,7 @@ import msgspec
 from detector.engine.plan import PICKS, Plan, Slot
 from detector.errors import StateError
 from detector.events.vocabulary import EVENT_TYPES
-from detector.players.player import Episode, Player, Session
+from detector.players.player import Episode, Player, Retraction, Session
 from detector.windows.exact import Numbers, Series
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ class Records:
             p.excluded_until,
             p.blocked,
             [s.key for s in p.running],
+            p.break_open,
+            p.retracted,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + _encode(body)
 
@@ -199,11 +201,14 @@ class Records:
             p.unrated = {m: times for old, times in body[13].items() for m in move.measures([old])}
         for at, code, session_key, values, until in body[14]:
             named = None if session_key is None else p.sessions[session_key]
-            code = move.code(code)
-            p.pending.append((at, code, named, move.values(code, _unpack_all(values)), until))
+            type_code = move.code(code if code >= 0 else -1 - code)
+            moved = move.values(type_code, _unpack_all(values))
+            p.pending.append((at, type_code if code >= 0 else -1 - type_code, named, moved, until))
         p.active_at, silences, p.break_until, p.excluded_until, p.blocked = body[15:20]
         p.silences = move.silences(p, silences)
         p.running = [p.sessions[name] for name in body[20]]
+        p.break_open = body[21]
+        p.retracted = move.retracted(body[22])
         return p
 
     def _move(self, plan_id: str) -> _Move:
@@ -294,6 +299,12 @@ class _Move:
             return totals
         held = dict(zip(old, totals, strict=True))
         return [held.get(key, None if key.split(" ", 1)[0] in PICKS else 0) for key in new]
+
+    def retracted(self, rows: list[Any] | None) -> list[Retraction] | None:
+        """Rows that moments before a correction still have to see; another layout has other rows."""
+        if rows is None or not self.same:
+            return None
+        return [(turn, at, slot, tuple(n), None if p is None else tuple(p)) for turn, at, slot, n, p in rows]
 
     def slot(self, p: Player, number: int, data: Any) -> None:
         """Put the content of an old slot where the plan keeps the same thing, if it does."""

@@ -22,6 +22,7 @@ class Kind(Protocol):
     is_bet: bool
     is_away: bool
     fold: Callable[..., None] | None
+    unfold: Callable[..., None] | None
     latest_settled: Sequence[int]
 
 
@@ -134,12 +135,21 @@ class Settler:
         self._fold(p, event)
         return True
 
+    def _judge(self, rules: Sequence[Judged], p: Player, moment: int, session: Session | None) -> None:
+        # What was corrected after the moment is, at the moment, still there.
+        back = [row for row in p.retracted or () if row[0] > moment]
+        for _, at, slot, numbers, picks in back:
+            p.slots[slot].add(at, numbers, picks, LONG_AGO)
+        for judged in rules:
+            self.judge(judged, p, moment, session, None)
+        for _, at, slot, numbers, picks in back:
+            p.slots[slot].remove(at, numbers, picks)
+
     def _minute(self, p: Player, session: Session, moment: int) -> None:
         session.minute += 1
         if self.marking:
             session.look(moment)
-        for judged in self.session_rules:
-            self.judge(judged, p, moment, session, None)
+        self._judge(self.session_rules, p, moment, session)
         if not session.settled_open:
             self._close(p, session)
 
@@ -161,10 +171,9 @@ class Settler:
     def _silence(self, p: Player, moment: int) -> None:
         judges = self.silences[p.silences][1]
         p.silences += 1
-        if moment < p.break_until or moment < p.excluded_until:
+        if p.break_open or moment < p.break_until or moment < p.excluded_until:
             return
-        for judged in judges:
-            self.judge(judged, p, moment, None, None)
+        self._judge(judges, p, moment, None)
 
     def _close(self, p: Player, session: Session) -> None:
         """End a session at its last event; it runs on until the minutes up to there are judged."""
@@ -176,18 +185,20 @@ class Settler:
     def _fold(self, p: Player, event: Pending) -> bool:
         """Put an event into the settled windows; True when it can only have put the next moment off."""
         at, code, session, values, until = event
+        if code < 0:
+            return self._correct(p, event)
         kind = self.kinds[code]
         if self.marking and session is not None and session.settled_start < NEVER and at > session.edge:
             session.mark(at)
         if values is not None and kind.fold is not None:
-            kind.fold(p, values, at, session, at)
+            kind.fold(p, values, at, session, at, at)
         if (
             kind.is_bet
             and session is not None
             and session.settled_open
             and session.settled_start <= session.settled_last <= at
             and LONG_AGO < p.active_at <= at
-            and p.break_until != NEVER
+            and not p.break_open
         ):
             # A bet that does nothing but go on with a session: by far the most do.
             session.settled_last = p.active_at = at
@@ -200,17 +211,31 @@ class Settler:
                 p.slots[slot] = at
         if kind.is_activity and at >= p.active_at:
             p.active_at, p.silences = at, 0
-            if p.break_until == NEVER:
-                p.break_until = at
+            p.break_open = False
         elif kind.type == "break_start":
             self._away(p, at)
-            p.break_until = max(p.break_until, until)
+            if until == NEVER:
+                p.break_open = True
+            else:
+                p.break_until = max(p.break_until, until)
         elif kind.type == "self_exclusion":
             self._away(p, at)
             p.excluded_until = max(p.excluded_until, until)
         elif kind.type == "self_exclusion_end":
             p.excluded_until = min(p.excluded_until, at)
         return False
+
+    def _correct(self, p: Player, event: Pending) -> bool:
+        """Take a target out of the settled windows, when its correction's turn has come."""
+        at, code, session, values, target_at = event
+        if self.marking and session is not None and session.settled_start < NEVER and at > session.edge:
+            session.mark(at)
+        unfold = self.kinds[-1 - code].unfold
+        if values is not None and unfold is not None:
+            unfold(p, values, target_at, session, target_at, at)
+        if p.retracted is not None:
+            p.retracted = [row for row in p.retracted if row[0] > at] or None
+        return True
 
     @staticmethod
     def _away(p: Player, at: int) -> None:

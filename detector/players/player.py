@@ -100,7 +100,14 @@ class Episode:
 
 Pending = tuple[int, int, Session | None, tuple[Any, ...] | None, int]
 """An event that the watermark has not passed yet: (at, type code, session, values for the settled windows,
-until when a break lasts). A tuple, because every bet makes one."""
+until when a break lasts). A tuple, because every bet can make one.
+
+A correction waits likewise, at its own time: its code is -1 less the code of its target's type, the values
+are the target's, and in the place of `until` stands the target's time."""
+
+Retraction = tuple[int, int, int, tuple[float, ...], tuple[Any, ...] | None]
+"""A row already gone from an exact window that moments before its correction still have to see:
+(time of the correction, time of the row, slot, numbers, picks)."""
 
 
 Here = tuple[int, str | None, str | None, int, str]
@@ -118,6 +125,7 @@ class Player:
         "active_at",
         "awaited",
         "blocked",
+        "break_open",
         "break_until",
         "clock",
         "currency",
@@ -129,6 +137,7 @@ class Player:
         "pending",
         "profile",
         "recent",
+        "retracted",
         "running",
         "seen",
         "sessions",
@@ -160,6 +169,8 @@ class Player:
         self.active_at = LONG_AGO  # start of the running silence
         self.silences = 0  # how many of the rule set's silences, shortest first, this one has passed
         self.break_until = LONG_AGO
+        self.break_open = False  # a break without an end lasts to the next activity
+        self.retracted: list[Retraction] | None = None
         self.excluded_until = LONG_AGO
         self.running: list[Session] = []  # sessions begun and not yet over
         self.blocked = False  # a session moment waits to know whether its session goes on

@@ -25,7 +25,7 @@ from tests.drivers.small import catch_up, detector, place, read, running, send, 
 KILLS = 20
 # Few players over a long time: every kind of alert, and records as large as they get.
 CONFIG = Config(
-    players=15, seed=2, events=50_000, repeats=0.02, late=0.05, corrupt=0.01, corrections=0.0, troubled=0.5
+    players=15, seed=2, events=50_000, repeats=0.02, late=0.05, corrupt=0.01, corrections=0.02, troubled=0.5
 )
 
 

@@ -7,7 +7,7 @@ whole list. That is what makes this the reference and not the product.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -129,14 +129,25 @@ class Session:
     def last(self) -> int:
         return self.times[-1]
 
-    @property
-    def stretch_end(self) -> int:
-        """The last event before the first silence of more than 30 min."""
+    def end(self, starts: Iterable[Arrival]) -> int:
+        """Its last event up to its end: a session_end, the next of `starts` on its channel, or the first
+        silence of more than 30 min. Stragglers after that belong to it and make it no longer."""
+        mine = sorted(self.arrivals, key=lambda a: (a.ts, a.number))
+        cuts = [
+            (a.ts, a.number)
+            for a in starts
+            if a.session is not self
+            and a.content.get("channel") == self.channel
+            and (a.ts, a.number) > (mine[0].ts, mine[0].number)
+        ]
+        cut = min(cuts, default=(float("inf"), 0))
         end = self.start
-        for ts in self.times:
-            if ts - end > SESSION_GAP:
+        for arrival in mine:
+            if arrival.ts - end > SESSION_GAP or (arrival.ts, arrival.number) > cut:
                 break
-            end = ts
+            end = arrival.ts
+            if arrival.type == "session_end":
+                break
         return end
 
     def open_at(self, ts: int) -> bool:

@@ -190,12 +190,13 @@ def moments(rule: Rule, history: History, watermark: int) -> list[tuple[int, Ses
         found = [(at, None) for at in silences(history, rule.silence)]
     elif rule.during_session:
         for session in sorted(history.sessions, key=lambda s: (s.start, s.opened)):
-            found += [(at, session) for at in whole_minutes(session)]
+            found += [(at, session) for at in whole_minutes(session, history)]
     return sorted((m for m in found if m[0] <= watermark), key=lambda m: m[0])
 
 
-def whole_minutes(session: Session) -> Iterator[int]:
-    yield from range(session.start + MINUTE, session.stretch_end + 1, MINUTE)
+def whole_minutes(session: Session, history: History) -> Iterator[int]:
+    starts = [a for a in history.arrivals if a.type == "session_start"]
+    yield from range(session.start + MINUTE, session.end(starts) + 1, MINUTE)
 
 
 def silences(history: History, length: int) -> Iterator[int]:

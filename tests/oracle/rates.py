@@ -16,7 +16,7 @@ def exponent(currency: str) -> int:
 
 @dataclass(frozen=True)
 class Rates:
-    """`table[day, source, target]` is what one major unit of `source` is worth in `target` on that UTC day."""
+    """`table[day, source, target]` is the worth of one major unit of `source` in `target` on that UTC day."""
 
     table: Mapping[tuple[date, str, str], float] = field(default_factory=dict)
 
