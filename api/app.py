@@ -96,14 +96,14 @@ async def _only_by_loopback_names(request: Request, call_next: RequestResponseEn
 
 
 def _document(app: FastAPI) -> None:
-    """Add to the OpenAPI document what FastAPI cannot see: the problems and the detector's own structs."""
+    """Add to the OpenAPI document what FastAPI cannot see: problems, and answers made of structs."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
             components = schema["components"]["schemas"]
-            components.update({"Problem": problems.SCHEMA, **alerts.SCHEMAS})
+            components.update({"Problem": problems.SCHEMA, **alerts.SCHEMAS, **events.SCHEMAS})
             # What FastAPI would answer to a wrong parameter; here it is a problem like all others.
             for unused in ("HTTPValidationError", "ValidationError"):
                 components.pop(unused, None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
 
 import uvloop
 
+from api import logs
 from api.app import create_app, server
 from api.detecting import beside
 from api.settings import Settings
@@ -58,6 +59,7 @@ def run(settings: Settings, company: Company | None = None) -> None:
         Something cannot start, or the detector ended by itself: events would be taken in and nobody would
         look at them.
     """
+    logs.configure(settings.log_format, settings.log_level)
     # While Redis reads a long log nothing else listens to signals yet.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -77,34 +79,29 @@ async def _run(settings: Settings, running: Embedded, company: Company | None) -
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
     loop.add_reader(running.detector.sentinel, stop.set)
-    along: list[asyncio.Task[None]] = []
-
-    def ready(address: str) -> None:
-        if company is not None:
-            task = asyncio.ensure_future(company(address, running))
-            # What it raises is not for the end to show: whoever watches should see why it is over.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception() and stop.set())
-            along.append(task)
-
     try:
-        await serve(settings, running.redis_url, stop, ready)
+        async with serving(settings, running.redis_url) as address:
+            tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
+            if company is not None:
+                tasks.append(asyncio.create_task(_go_along(company(address, running), stop)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
     finally:
         loop.remove_reader(running.detector.sentinel)
-        for task in along:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
-async def serve(
-    settings: Settings, redis_url: str, stop: asyncio.Event, ready: Callable[[str], None] | None = None
-) -> None:
-    """Serve HTTP until `stop` is set, then let the requests at hand finish.
+async def _go_along(company: Awaitable[None], stop: asyncio.Event) -> bool:
+    await company
+    return await stop.wait()
 
-    Parameters
-    ----------
-    ready
-        Called with the service's address when it listens.
+
+@asynccontextmanager
+async def serving(settings: Settings, redis_url: str) -> AsyncIterator[str]:
+    """Serve HTTP; yields the service's address, and at the end lets the requests at hand finish.
 
     Raises
     ------
@@ -117,13 +114,11 @@ async def serve(
     task = asyncio.create_task(service.serve([listening]))
     while not (service.started or task.done()):
         await asyncio.sleep(0.01)
-    if ready is not None:
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    service.should_exit = True
-    await task
+    try:
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        service.should_exit = True
+        await task
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -22,6 +22,9 @@ from starlette.responses import Response
 
 log = structlog.get_logger()
 
+COMPONENT = "#/components/schemas/{name}"
+"""How the OpenAPI document refers to a schema of its own."""
+
 NAMESPACE = "urn:problem-type:tiltwatch:"
 
 
@@ -115,7 +118,9 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
             kind.status,
             {
                 "description": "",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                "content": {
+                    "application/problem+json": {"schema": {"$ref": COMPONENT.format(name="Problem")}}
+                },
             },
         )
         entry["description"] += f"{'; ' if entry['description'] else ''}{kind.title} (`{kind.type}`)"

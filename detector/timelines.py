@@ -23,7 +23,7 @@ def run_timeline(rule: Rule, timeline: Timeline, currencies: Currencies | None =
             raise ValueError(f"event {number} is refused: {event.reason}: {event.detail}")
         if engine.apply(event) is Outcome.CONFLICT:
             raise ValueError(f"event {number} bears the id of an earlier one with other content")
-    engine.tick(engine.watermark_us)
+    engine.finish()
     effects = engine.take()
     return sorted(
         ExpectedAlert(micros(datetime.fromisoformat(alert.opened_at)), alert.severity, alert.kind)

@@ -1,0 +1,1 @@
+"""Showing alerts: `GET /v1/alerts`."""

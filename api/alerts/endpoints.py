@@ -9,14 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.alerts.schemas import AlertQuery
 from api.alerts.service import AlertsService
-from api.problems import INVALID_PARAMETER, STORE_UNAVAILABLE, documented
+from api.problems import COMPONENT, INVALID_PARAMETER, STORE_UNAVAILABLE, documented
 from detector.engine.alerts import Alert, Note
 
 router = APIRouter(prefix="/v1", tags=["alerts"])
 
-_REF = "#/components/schemas/{name}"
-(_ALERT, _NOTE), SCHEMAS = msgspec.json.schema_components([Alert, Note], ref_template=_REF)
-"""Components of the OpenAPI document, made of the structs that the detector writes."""
+(_ALERT, _NOTE), SCHEMAS = msgspec.json.schema_components([Alert, Note], ref_template=COMPONENT)
 
 _PAGE: dict[str, Any] = {
     "type": "object",

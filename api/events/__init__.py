@@ -1,0 +1,1 @@
+"""Taking events in: `POST /v1/events`."""

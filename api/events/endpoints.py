@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.events import bodies
@@ -12,6 +13,7 @@ from api.events.service import EventsService
 from api.problems import (
     BACKLOG_FULL,
     BODY_TOO_LARGE,
+    COMPONENT,
     MALFORMED_BODY,
     STORE_UNAVAILABLE,
     TOO_MANY_EVENTS,
@@ -20,6 +22,8 @@ from api.problems import (
 )
 
 router = APIRouter(prefix="/v1", tags=["events"])
+
+(_REPORT,), SCHEMAS = msgspec.json.schema_components([IntakeReport], ref_template=COMPONENT)
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -54,11 +58,17 @@ def _service(request: Request) -> EventsService:
 @router.post(
     "/events",
     status_code=202,
-    response_model=IntakeReport,
+    response_class=Response,
     openapi_extra=_BODY,
-    responses=documented(
-        MALFORMED_BODY, BODY_TOO_LARGE, TOO_MANY_EVENTS, UNSUPPORTED_BODY, BACKLOG_FULL, STORE_UNAVAILABLE
-    ),
+    responses={
+        202: {
+            "description": "What became of each event.",
+            "content": {"application/json": {"schema": _REPORT}},
+        },
+        **documented(
+            MALFORMED_BODY, BODY_TOO_LARGE, TOO_MANY_EVENTS, UNSUPPORTED_BODY, BACKLOG_FULL, STORE_UNAVAILABLE
+        ),
+    },
 )
 async def take_events(request: Request, service: Annotated[EventsService, Depends(_service)]) -> Response:
     """Take events in.
@@ -71,4 +81,4 @@ async def take_events(request: Request, service: Annotated[EventsService, Depend
         body, request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
     )
     report = await service.take(originals)
-    return Response(report.model_dump_json(exclude_none=False), 202, media_type="application/json")
+    return Response(msgspec.json.encode(report), 202, media_type="application/json")

@@ -3,8 +3,8 @@
 -- KEYS  the stream, then the hashes of ids seen, this period's first
 -- ARGV  receipt in µs, seconds a hash lives after its last write, most entries the stream may hold,
 --       then for each event its identity (empty: it has none), its fingerprint and its bytes as they came
--- Returns 0 (taken), 1 (seen before) or 2 (seen before with other content) for each event; or nothing at
--- all, with nothing taken, when the stream is full.
+-- Returns a digit for each event, 0 (taken), 1 (seen before) or 2 (seen before with other content), in one
+-- string; or nothing at all, with nothing taken, when the stream is full.
 
 local stream, present = KEYS[1], KEYS[2]
 local count = (#ARGV - 3) / 3
@@ -49,4 +49,4 @@ if #fresh > 0 then
   redis.call('EXPIRE', present, ARGV[2])
 end
 
-return verdicts
+return table.concat(verdicts)

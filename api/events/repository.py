@@ -13,6 +13,8 @@ from detector.events.decode import Refusal
 
 _SCRIPT = Path(__file__).with_name("intake.lua").read_bytes()
 
+APPENDED, SEEN, CONFLICTING = b"012"
+
 PERIOD_S = 12 * 3600
 PERIODS = 5
 """Ids are looked for in this many periods: 48 h at least, whatever the time of day."""
@@ -41,21 +43,21 @@ class EventsRepository:
         self._backlog_limit = backlog_limit
         self._dead_kept = dead_kept
 
-    async def append(self, events: Sequence[NewEvent], received_us: int) -> list[int] | None:
+    async def append(self, events: Sequence[NewEvent], received_us: int) -> bytes | None:
         """Append the new ones among `events` (at most 1,000) at once, on disk when this returns.
 
         Returns
         -------
-        list of int, or None
-            For each event 0 (appended), 1 (seen before) or 2 (seen before with other content); None if the
-            stream is too full, and then nothing was appended.
+        bytes or None
+            For each event APPENDED, SEEN or CONFLICTING; None if the stream is too full, and then nothing was
+            appended.
         """
         period = received_us // (PERIOD_S * 1_000_000)
         seen = [f"tw:ids:{period - back}" for back in range(PERIODS)]
         arguments: list[bytes | int] = [received_us, PERIODS * PERIOD_S, self._backlog_limit]
         for event in events:
             arguments += (event.identity, event.fingerprint, event.original)
-        verdicts: list[int] | None = await self._append(keys=[EVENTS, *seen], args=arguments)
+        verdicts: bytes | None = await self._append(keys=[EVENTS, *seen], args=arguments)
         return verdicts
 
     async def bury(self, refusals: Sequence[Refusal], received_us: int) -> None:

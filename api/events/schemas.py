@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from msgspec import Meta, Struct
 
 
-class EventResult(BaseModel):
-    """What became of one event of the body."""
+class EventResult(Struct, gc=False):
+    """What became of one event of the body; `reason` and `detail` say why one was rejected."""
 
-    index: int = Field(description="Its place in the body, from 0.")
-    id: str | None = Field(description="Its id; null when it could not be read so far, or has none.")
+    index: Annotated[int, Meta(description="Its place in the body, from 0.")]
+    id: Annotated[str | None, Meta(description="Its id; null when it has none that could be read.")]
     status: Literal["accepted", "repeated", "rejected"]
-    reason: str | None = Field(None, description="Rejected: a code out of a closed set.")
-    detail: str | None = Field(None, description="Rejected: where in the event, and how to mend it.")
+    reason: Annotated[str | None, Meta(description="A code out of a closed set.")] = None
+    detail: Annotated[str | None, Meta(description="Where in the event, and how to mend it.")] = None
 
 
-class IntakeReport(BaseModel):
-    """All accepted events are on disk when this is sent."""
+class IntakeReport(Struct):
+    """What became of a body. All accepted events are on disk when it is sent."""
 
-    accepted: int
-    repeated: int = Field(description="Seen before with the same content, and so counted once.")
-    rejected: int
-    results: list[EventResult] = Field(description="One for each event of the body, in its order.")
+    accepted: int = 0
+    repeated: Annotated[int, Meta(description="Seen before with the same content, and counted once.")] = 0
+    rejected: int = 0
+    results: Annotated[list[EventResult], Meta(description="One an event, in the order of the body.")] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import xxhash
 
+from api.events import repository
 from api.events.repository import EventsRepository, NewEvent
 from api.events.schemas import EventResult, IntakeReport
 from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
@@ -48,7 +49,7 @@ class EventsService:
         """
         if len(originals) > self._most_events:
             raise Problem(TOO_MANY_EVENTS, f"At most {self._most_events} events are taken in one request.")
-        report = IntakeReport(accepted=0, repeated=0, rejected=0, results=[])
+        report = IntakeReport()
         for start in range(0, len(originals), CHUNK):
             await self._take_chunk(report, originals[start : start + CHUNK])
         return report
@@ -63,7 +64,7 @@ class EventsService:
             decoded.append(event)
             if not isinstance(event, Refusal):
                 fresh.append(_new_event(event, self._decoder.content, original))
-        verdicts = await self._repository.append(fresh, received_us) if fresh else []
+        verdicts = await self._repository.append(fresh, received_us) if fresh else b""
         if verdicts is None:
             raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
         refusals = []
@@ -72,21 +73,19 @@ class EventsService:
             index = len(report.results)
             event_id = None if isinstance(event, Refusal) else event.id or None
             if not isinstance(event, Refusal):
-                status = next(verdict)
-                if status < 2:
-                    report.accepted += status == 0
-                    report.repeated += status == 1
-                    name = "repeated" if status else "accepted"
-                    report.results.append(EventResult.model_construct(index=index, id=event_id, status=name))
-                    continue
+                match next(verdict):
+                    case repository.APPENDED:
+                        report.accepted += 1
+                        report.results.append(EventResult(index, event_id, "accepted"))
+                        continue
+                    case repository.SEEN:
+                        report.repeated += 1
+                        report.results.append(EventResult(index, event_id, "repeated"))
+                        continue
                 event = Refusal("conflict", _CONFLICT, original)
             refusals.append(event)
             report.rejected += 1
-            report.results.append(
-                EventResult(
-                    index=index, id=event_id, status="rejected", reason=event.reason, detail=event.detail
-                )
-            )
+            report.results.append(EventResult(index, event_id, "rejected", event.reason, event.detail))
         if refusals:
             await self._repository.bury(refusals, received_us)
 

@@ -1,0 +1,1 @@
+"""The detector's commands; `api.cli` gathers them under one name."""

@@ -1,0 +1,1 @@
+"""What runs the core: where events come from, and where alerts go."""

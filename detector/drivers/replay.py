@@ -95,7 +95,7 @@ def replay(
             engine.tick(engine.watermark_us)
             if progress is not None:
                 progress(number)
-        engine.tick(engine.watermark_us)
+        engine.finish()
     effects = engine.take()
     return Replayed(
         alerts=in_order(effects.alerts),

@@ -68,8 +68,9 @@ class EventFunctions:
 class _Fields(Emitter):
     """Reads an event's fields for `where` and for measures."""
 
-    def __init__(self, block: Block, type_: str, plan: Plan) -> None:
+    def __init__(self, block: Block, type_: str, plan: Plan, *, arriving: bool) -> None:
         super().__init__(block)
+        self.arriving = arriving
         self.type = type_
         self.plan = plan
         self.currency: str | None = None  # of the measure at hand: what money is converted into
@@ -111,6 +112,9 @@ class _Fields(Emitter):
                 self._reads["local", None, None] = Value(here, False)
             pair = self._reads["local", None, None].name
             return Value(block.put(f"{pair}[{3 if name == 'local_hour' else 4}]"), False)
+        if name == "gap" and not self.arriving:
+            # What came before it when it arrived is not known any more.
+            return Value(block.put("None"), True)
         if name == "gap":
             slot = self.plan.latest(self.type, settled=False)
             known = block.put(f"q[{slot}]")
@@ -241,7 +245,7 @@ class EventCompiler:
 
     def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
         """Lines that compute every measure of an event once."""
-        fields = _Fields(block, type_, self.plan)
+        fields = _Fields(block, type_, self.plan, arriving=sign > 0)
         values: dict[int, Value] = {}
         money: list[str] = []
         for number in measures:
@@ -316,7 +320,7 @@ class EventCompiler:
             block.indent += "    "
         if undo:
             block.line(f"a = q[{number}]")
-            block.line(f"missed = a is None or not a.remove(ts, {row}, {picks}) and ts > keep - {slot.reach_us}")
+            block.line(f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)}) and ts > keep - {slot.reach_us}")
         else:
             block.line(f"a = q[{number}]")
             block.line(f"if a is None: a = q[{number}] = Series({len(slot.columns)})")

@@ -46,6 +46,8 @@ SWEEP_US = 6 * HOUR_US
 """How often idle players are looked for, in event time."""
 ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
 AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
+FINENESS = 2**30
+"""Into how many parts of a minor unit converted money is cut."""
 RECENT = 20
 """How many ids of non-bet events are kept a player, to be shown in alerts."""
 _LAG_US = 31 * MINUTE_US
@@ -297,7 +299,8 @@ class Engine:
         values = None
         if cancelled is not None:
             self.counts.cancelled += 1
-            if self._timed and kind.weigh is not None:
+            # A correction that is no older than its target left a while in which the target stood.
+            if self._timed and kind.weigh is not None and cancelled > at:
                 values = kind.weigh(p, event, at, session, self)[0]
                 self._retract(p, kind, event, at, session, cancelled)
         elif kind.apply is not None:
@@ -353,9 +356,18 @@ class Engine:
             return self._named(p, event.session)
         best = None
         for session in p.sessions.values():
-            if session.open and at - session.last <= SESSION_GAP_US and (best is None or session.start >= best.start):
+            if session.closed_at < NEVER or at - session.last > SESSION_GAP_US:
+                continue
+            if best is None or session.start >= best.start:
                 best = session
         return best
+
+    def _session_then(self, p: Player, target: AnyEvent, at: int) -> Session | None:
+        """The session that a target went to: the one it names, else the latest that was on at its time."""
+        if target.session is not None:
+            return self._named(p, target.session)
+        on = [s for s in p.sessions.values() if s.start <= at <= min(s.last, s.closed_at)]
+        return max(on, key=lambda session: session.start, default=None)
 
     def _live_session(self, p: Player, event: AnyEvent, kind: _Kind, at: int) -> Session | None:
         """The session an arriving event belongs to, opened or ended by it if need be."""
@@ -369,7 +381,7 @@ class Engine:
             session = self._open(p, key, at)
         elif at > session.last:
             if at - session.last > SESSION_GAP_US:
-                session.open = False
+                session.closed_at = min(session.closed_at, session.last)
             session.last = at
         elif at < session.start:
             session.start = at
@@ -377,9 +389,9 @@ class Engine:
             session.channel = event.channel  # type: ignore[union-attr]
             for other in p.sessions.values():
                 if other is not session and other.channel == session.channel and other.start <= at:
-                    other.open = False
+                    other.closed_at = min(other.closed_at, at)
         elif kind.type == "session_end":
-            session.open = False
+            session.closed_at = min(session.closed_at, at)
         return session
 
     @staticmethod
@@ -417,7 +429,7 @@ class Engine:
             return
         self.counts.undone += 1
         kind = self._kinds[type(carried)]
-        session = self._session(p, carried, turn)
+        session = self._session_then(p, carried, at)
         if kind.undo is not None:
             missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self)
             self.counts.undo_missed += missed
@@ -433,6 +445,7 @@ class Engine:
     ) -> None:
         """Let the settled side lose a target when the correction's own time has come, and not before."""
         assert kind.weigh is not None
+        turn = max(turn, at)
         values, numbers, picks = kind.weigh(p, target, at, session, self)
         if numbers is not None and kind.exact is not None:
             p.retracted = [*(p.retracted or ()), (turn, at, kind.exact, numbers, picks)]
@@ -504,6 +517,15 @@ class Engine:
         if watermark_us - self._swept_us >= SWEEP_US:
             self._sweep(watermark_us)
 
+    def finish(self) -> None:
+        """Tick once more, at the watermark, knowing that the log ends here."""
+        watermark = self.watermark_us
+        self.tick(watermark)
+        for _, key in self._alarms:
+            p = self._players.get(key)
+            if p is not None and p.blocked:
+                self._settler.settle(p, watermark, final=True)
+
     def _sweep(self, watermark_us: int) -> None:
         """Fold idle players up into their records; their alarms stay set."""
         self._swept_us = watermark_us
@@ -555,7 +577,11 @@ class Engine:
 
     def convert(self, amount: int, currency: str, to: str | None, at_us: int) -> float | None:
         """Money at the rate of its UTC day; None without one."""
-        return None if to is None else self.rates.convert(amount, currency, to, utc_day(at_us))
+        if to is None:
+            return None
+        money = self.rates.convert(amount, currency, to, utc_day(at_us))
+        # Multiples of a power of two add up, and go away again, without a remainder.
+        return money if money is None else round(money * FINENESS) / FINENESS
 
     def local(self, player: Player, event: Any, ts: int, at_us: int) -> Here:
         """Hour and date where the player is; remembered where it is sure to hold for its quarter of an hour."""

@@ -152,7 +152,7 @@ class Plan:
             quantity.where,
             str(quantity.kind) if name in ("old", "new") else None,
             quantity.converted,
-            quantity.currency if quantity.converted or _reads_money(quantity) else None,
+            quantity.currency if quantity.converted else _currency_of(quantity.where),
         )
         number = self._numbers.get(measure)
         if number is None:
@@ -184,6 +184,14 @@ class Plan:
     def latest(self, type_: str, settled: bool) -> int:
         """The slot that holds the time of the latest event of a type."""
         return self._slot(("latest", type_, settled), "latest", f"latest {type_} {settled}", type=type_, settled=settled)
+
+    def firm(self, slot: Slot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The columns and picks of an exact slot that an event gives whenever it is looked at."""
+        steady = [not _hangs_on_arrival(measure) for measure in self.measures]
+        return (
+            tuple(place for place, (measure, _) in enumerate(slot.columns) if steady[measure]),
+            tuple(place for place, measure in enumerate(slot.picks) if steady[measure]),
+        )
 
     def columns_of(self, quantity: Quantity) -> list[Column]:
         """The columns a quantity is computed from."""
@@ -240,6 +248,14 @@ class Plan:
         return hashlib.sha256(msgspec.json.encode(self.layout)).hexdigest()[:16]
 
 
+def _hangs_on_arrival(measure: Measure) -> bool:
+    """Whether an event's contribution depends on what was known of the player when it arrived."""
+    names = {measure.field}
+    if measure.where is not None:
+        names |= {node.name for node in walk(measure.where) if isinstance(node, Name)}
+    return bool(names & {"gap", "local_hour", "local_date"})
+
+
 def first_minute(rule: Rule) -> int:
     """The first whole minute of a session at which a rule can hold.
 
@@ -260,10 +276,14 @@ def first_minute(rule: Rule) -> int:
     return first
 
 
-def _reads_money(quantity: Quantity) -> bool:
-    if quantity.where is None:
-        return False
-    return any(isinstance(node, Name) and node.kind == "money" for node in walk(quantity.where))
+def _currency_of(where: Expression | None) -> str | None:
+    """The currency that a condition on money speaks of; None where it names none."""
+    for node in walk(where) if where is not None else ():
+        options = node.options if isinstance(node, Membership) else (node,)
+        for option in options:
+            if isinstance(option, Literal) and option.currency is not None:
+                return option.currency
+    return None
 
 
 def children(node: Expression) -> tuple[Expression, ...]:

@@ -120,7 +120,7 @@ class Records:
                     s.channel,
                     s.start,
                     s.last,
-                    s.open,
+                    s.closed_at,
                     _pack_all(s.totals),
                     s.unrated,
                     s.settled_start,
@@ -184,7 +184,7 @@ class Records:
             move.slot(p, number, data)
         for row in body[8]:
             session = Session(row[0], row[1], row[2])
-            session.last, session.open = row[3], row[4]
+            session.last, session.closed_at = row[3], row[4]
             session.totals = move.session_live(_unpack_all(row[5]))
             session.unrated = None if row[6] is None else move.measures(row[6])
             session.settled_start, session.settled_last, session.settled_open = row[7:10]

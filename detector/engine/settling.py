@@ -13,6 +13,8 @@ from typing import Protocol
 from detector.engine.judging import Judged
 from detector.players.player import LONG_AGO, MINUTE_US, NEVER, SESSION_GAP_US, Pending, Player, Session
 
+from detector.windows.exact import Series
+
 
 class Kind(Protocol):
     """What settling needs to know of an event's type."""
@@ -66,9 +68,13 @@ class Settler:
         self.eager = eager
         self.marking = marking
         self.first_minute = first_minute
+        self.start_code = next(code for code, kind in enumerate(kinds) if kind.type == "session_start")
 
-    def settle(self, p: Player, upto_us: int) -> None:
-        """Judge what is due up to and including `upto_us`, and set when to look again (`p.wake`)."""
+    def settle(self, p: Player, upto_us: int, *, final: bool = False) -> None:
+        """Judge what is due up to and including `upto_us`, and set when to look again (`p.wake`).
+
+        `final` says that no further event comes: what is not known to belong to a session does not.
+        """
         pending = p.pending
         done, count = 0, len(pending)
         p.blocked = False
@@ -93,17 +99,16 @@ class Settler:
             elif moment >= session.settled_last + SESSION_GAP_US:
                 self._close(p, session)
             else:
-                following = next((e[0] for e in pending[done:] if e[2] is session), NEVER)
-                closing = session.settled_last + SESSION_GAP_US
-                if following <= closing:
+                following, end = self._outlook(pending[done:], session)
+                if following <= end:
                     self._minute(p, session, moment)
-                elif closing <= upto_us:
+                elif end <= upto_us or final:
                     session.minute = NEVER // MINUTE_US  # it ended before; only its closing is left
                 else:
-                    # Whether this minute belongs to the session is known when it goes on or closes;
-                    # what comes later has to wait, or its order would hang on the spacing of ticks.
+                    # Whether this minute belongs to the session is known when it goes on or ends; what
+                    # comes later has to wait, or its order would hang on the spacing of ticks.
                     p.blocked = True
-                    p.wake = closing
+                    p.wake = end
                     break
         if done:
             del pending[:done]
@@ -111,6 +116,15 @@ class Settler:
             p.wake = moment
             if pending:
                 p.wake = min(p.wake, pending[0][0] + MINUTE_US)
+
+    def _outlook(self, waiting: list[Pending], session: Session) -> tuple[int, int]:
+        """(when its next event is, when it ends if there is none before), as far as one can see."""
+        for at, code, belongs, _, _ in waiting:
+            if belongs is session and code >= 0:
+                return at, session.settled_last + SESSION_GAP_US
+            if code == self.start_code and belongs is not None and belongs.channel == session.channel:
+                return NEVER, min(at, session.settled_last + SESSION_GAP_US)
+        return NEVER, session.settled_last + SESSION_GAP_US
 
     def fold_now(self, p: Player, event: Pending) -> bool:
         """Put an event into the settled windows on arrival, if no moment before it can still come.
@@ -139,11 +153,13 @@ class Settler:
         # What was corrected after the moment is, at the moment, still there.
         back = [row for row in p.retracted or () if row[0] > moment]
         for _, at, slot, numbers, picks in back:
+            if p.slots[slot] is None:
+                p.slots[slot] = Series(len(numbers))
             p.slots[slot].add(at, numbers, picks, LONG_AGO)
         for judged in rules:
             self.judge(judged, p, moment, session, None)
         for _, at, slot, numbers, picks in back:
-            p.slots[slot].remove(at, numbers, picks)
+            p.slots[slot].remove(at, numbers, picks, (range(len(numbers)), range(len(picks or ()))))
 
     def _minute(self, p: Player, session: Session, moment: int) -> None:
         session.minute += 1

@@ -1,0 +1,1 @@
+"""What is known of one player: plain data, changed by the engine alone."""

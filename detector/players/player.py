@@ -24,12 +24,12 @@ class Session:
 
     __slots__ = (
         "channel",
+        "closed_at",
         "edge",
         "key",
         "last",
         "marks",
         "minute",
-        "open",
         "settled",
         "settled_last",
         "settled_open",
@@ -45,7 +45,7 @@ class Session:
         self.channel = channel
         self.start = start_us
         self.last = start_us
-        self.open = True
+        self.closed_at = NEVER
         self.totals: list[Any] | None = None
         self.unrated: list[int] | None = None  # measures with money that no rate could convert
         self.settled_start = NEVER

@@ -1,0 +1,1 @@
+"""What lies within a window: exact series of events, and tiles of bets."""

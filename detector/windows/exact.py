@@ -71,21 +71,33 @@ class Series:
         fresh = row if isinstance(totals, list) else array("q", row)
         totals[base + width :] = fresh + later
 
-    def remove(self, at_us: int, numbers: Sequence[float], picks: tuple[Any, ...] | None) -> bool:
-        """Take one event out again; False when no such event is kept."""
-        times, width = self.times, self.width
+    def remove(
+        self,
+        at_us: int,
+        numbers: Sequence[float],
+        picks: tuple[Any, ...] | None,
+        firm: tuple[Sequence[int], Sequence[int]],
+    ) -> bool:
+        """Take one event out again, as it was put in; False when no such event is kept.
+
+        `firm` are the columns and the picks by which it is known again. What hangs on the moment of arrival
+        (`gap`, the place of the player) may have been something else then.
+        """
+        times, totals, width = self.times, self.totals, self.width
         for place in range(bisect_left(times, at_us), bisect_right(times, at_us)):
             base = place * width
-            row = [self.totals[base + width + c] - self.totals[base + c] for c in range(width)]
+            row = [totals[base + width + c] - totals[base + c] for c in range(width)]
             # Differences of running totals of converted money are exact only to rounding.
-            if not all(abs(kept - n) <= 1e-9 * max(1, abs(n)) for kept, n in zip(row, numbers, strict=True)):
+            if any(abs(row[c] - numbers[c]) > 1e-9 * max(1, abs(numbers[c])) for c in firm[0]):
                 continue
-            if picks is not None and self.picks is not None and self.picks[place] != picks:
-                continue
-            later = self.totals[base + 2 * width :]
+            if picks is not None and self.picks is not None:
+                known = self.picks[place]
+                if any(known[c] != picks[c] for c in firm[1]):
+                    continue
+            later = totals[base + 2 * width :]
             for index in range(len(later)):
-                later[index] -= numbers[index % width]
-            self.totals[base + width :] = later
+                later[index] -= row[index % width]
+            totals[base + width :] = later
             del times[place]
             if self.picks is not None:
                 del self.picks[place]

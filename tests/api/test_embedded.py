@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.embedded import embedded, serve
+from api.embedded import embedded, serving
 from api.settings import Settings
 from detector.drivers.embedded import wall_clock_us
 from detector.errors import SettingsError
@@ -31,14 +33,8 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 @asynccontextmanager
 async def over_http(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
-    service = asyncio.create_task(serve(settings, redis_url, stop, address.set_result))
-    try:
-        async with httpx.AsyncClient(base_url=await address) as client:
-            yield client
-    finally:
-        stop.set()
-        await service
+    async with serving(settings, redis_url) as address, httpx.AsyncClient(base_url=address) as client:
+        yield client
 
 
 async def until(client: httpx.AsyncClient, path: str, seconds: float = 20, **query: str) -> Any:
@@ -128,7 +124,53 @@ async def test_a_port_that_is_taken_is_told(settings: Settings, valkey: Any) -> 
     async with over_http(settings, valkey.url) as client:
         taken = settings.model_copy(update={"port": client.base_url.port})
         with pytest.raises(SettingsError, match=r"cannot listen on 127\.0\.0\.1 port \d+: .*TILTWATCH_PORT"):
-            await serve(taken, valkey.url, asyncio.Event())
+            await serving(taken, valkey.url).__aenter__()
+
+
+RUN = """
+import asyncio, sys
+from pathlib import Path
+import httpx
+from api.embedded import run
+from api.settings import Settings
+
+async def company(address, running):
+    async with httpx.AsyncClient(base_url=address) as client:
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
+    print(running.detector.pid, running.redis_url, flush=True)
+    await asyncio.sleep(60)
+
+if __name__ == "__main__":
+    run(Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]), port=0, log_format="json"), company)
+"""
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "the detector is killed"])
+def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    command: list[str | Path] = [sys.executable, script, settings.data_dir, tmp_path]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        pid, url = process.stdout.readline().split()
+        with Redis.from_url(url, protocol=2) as redis:
+            redis_pid = redis.info("server")["process_id"]
+        if how == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            os.kill(*((process.pid, signal.SIGTERM) if how == "SIGTERM" else (int(pid), signal.SIGKILL)))
+        _, errors = process.communicate(timeout=30)
+    assert is_gone(int(pid))
+    assert is_gone(redis_pid)
+    if how == "the detector is killed":
+        assert process.returncode == 1
+        assert "the detector ended by itself (killed by signal 9)" in errors
+    else:
+        assert process.returncode == 0
+        assert "Traceback" not in errors
 
 
 def test_a_rule_that_cannot_be_loaded_ends_the_detector(

@@ -15,7 +15,7 @@ import typer
 from api.cli import app
 from api.settings import PREFIX, Settings
 from detector.events import decode, document
-from detector.events.vocabulary import WIRE_FIELDS, Field, FieldKind
+from detector.events.vocabulary import MAX_MONEY, WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
 from detector.language.literals import write_duration
 from tests.docs.markdown import ROOT, documents
@@ -27,7 +27,7 @@ _KINDS = {
     FieldKind.BY_LIMIT: "money, count or minutes",
     FieldKind.EVENT: "carried event",
 }
-_COMMON = set.intersection(*(set(fields) for fields in WIRE_FIELDS.values()))
+COMMON = set.intersection(*(set(fields) for fields in WIRE_FIELDS.values()))
 
 
 def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
@@ -47,7 +47,7 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
 
 def renewed(text: str, made: Mapping[str, Callable[[], str]]) -> str:
     """A document with its made sections as they should be; KeyError for a section nobody makes."""
-    return _MADE.sub(lambda match: f"{match[1]}{made[match[2]]()}{match[3]}", text)
+    return _MADE.sub(lambda match: f"{match[1]}\n{made[match[2]]()}\n{match[3]}", text)
 
 
 def named(text: str) -> list[str]:
@@ -72,7 +72,7 @@ def _told(name: str, field: Field) -> str:
 def _types() -> str:
     rows = []
     for type_, fields in WIRE_FIELDS.items():
-        own = {name: field for name, field in fields.items() if name not in _COMMON}
+        own = {name: field for name, field in fields.items() if name not in COMMON}
         rows.append([f"`{type_}`", ", ".join(_told(name, field) for name, field in own.items()) or "none"])
     return _table(["type", "fields beyond the common ones"], rows)
 
@@ -91,13 +91,13 @@ def _closed_sets() -> str:
 
 # Limits
 
-_EVENT_BOUNDS = {
+_EVENT_BOUNDS: dict[str, int | str] = {
     "bytes of an event": decode.MAX_BYTES,
     "nesting of arrays and objects": document.MAX_DEPTH,
-    "minor units of money": document.MAX_MONEY,
+    "minor units of money": MAX_MONEY,
     "minutes a `ts` may lie ahead of its receipt": int(decode.AHEAD.total_seconds() // 60),
 }
-_RULE_BOUNDS = {
+_RULE_BOUNDS: dict[str, int | str] = {
     "bytes of a file": source.MAX_BYTES,
     "YAML elements of a file": source.MAX_EVENTS,
     "nesting of YAML": source.MAX_NESTING,
@@ -159,8 +159,8 @@ def _command(command: Any) -> Callable[[], str]:
                 if param.default not in (None, False, "", 0.0) and not callable(param.default):
                     told += f" (default `{param.default}`)"
             rows.append([told, param.help or ""])
-        rows.append(["`--help`", "Show the command's options and exit."])
-        return f"{command.help}\n\n{_table(['argument or option', 'what it does'], rows)}"
+        table = f"\n{_table(['argument or option', 'what it does'], rows)}" if rows else ""
+        return f"{command.help}\n{table}"
 
     return text
 

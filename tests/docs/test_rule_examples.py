@@ -34,7 +34,7 @@ WHOLE = [(path, block) for path, block in EXAMPLES if re.search(r"^id:", block.t
 
 def written(block: Block, folder: Path) -> Path:
     """An example as a rule file, completed where it is not whole."""
-    given = dict(re.findall(r"^(\w+):(?: ([\w-]+)$)?", block.text, re.MULTILINE))
+    given = dict(re.findall(r"^(\w+):(?: ([\w-]+))?", block.text, re.MULTILINE))
     rest = {} if "id" in given else {"id": "example", **REST}
     missing = "".join(f"{key}: {value}\n" for key, value in rest.items() if key not in given)
     path = folder / f"{given.get('id', 'example')}.yml"

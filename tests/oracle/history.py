@@ -226,13 +226,13 @@ class History:
         if new.type == "void":
             assert new.carried is not None
             name = new.carried.get("session")
-            return self.latest_open(new.ts) if name is None else self.named(name, clock)
+            return self.latest_open(new.ts, clock) if name is None else self.named(name, clock)
         if name is not None:
             mine = self.named(name, clock)
         elif new.type == "session_start":
             mine = None
         else:
-            mine = self.latest_open(new.ts)
+            mine = self.latest_open(new.ts, clock)
             if mine is None:
                 return None
         if mine is None:
@@ -252,8 +252,8 @@ class History:
         found = [s for s in self.sessions if s.name == name and s.last > clock - MEMORY]
         return found[-1] if found else None
 
-    def latest_open(self, ts: int) -> Session | None:
-        running = [s for s in self.sessions if s.open_at(ts)]
+    def latest_open(self, ts: int, clock: int) -> Session | None:
+        running = [s for s in self.sessions if s.open_at(ts) and s.last > clock - MEMORY]
         return max(running, key=lambda s: (s.start, s.opened), default=None)
 
     def gap_of(self, new: Arrival) -> int | None:

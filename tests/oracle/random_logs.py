@@ -63,10 +63,15 @@ class Shape:
     players: int = 3
     delayed: float = 0.25
     beyond_grace: float = 0.3  # of those delayed
-    corrected: float = 0.2
+    corrected: float = 0.08  # asked thrice of each event
     repeated: float = 0.1
     foreign: float = 0.1  # money in another currency than the player's own
     ticks: float = 0.05
+
+
+def likely(rng: Random, share: float) -> bool:
+    """True in `share` of cases; the least draw means no, so that hypothesis shrinks towards plain logs."""
+    return rng.random() >= 1 - share
 
 
 IN_GRACE = Shape(beyond_grace=0)
@@ -107,8 +112,9 @@ class Life:
             self.step()
             self.add(rng.choice(KINDS), self.now)
         for target in list(self.planned):
-            while rng.random() < self.shape.corrected:
-                self.correct(target)
+            for _ in range(3):
+                if likely(rng, self.shape.corrected):
+                    self.correct(target)
 
     def step(self) -> None:
         """Move on: by a likely step, to a whole length after an earlier event, or to a tile's edge."""
@@ -140,8 +146,8 @@ class Life:
 
     def send(self, content: Fields, ts: int) -> Planned:
         rng, delay = self.rng, 0
-        if rng.random() < self.shape.delayed:
-            delay = rng.choice(LONG_DELAYS if rng.random() < self.shape.beyond_grace else SHORT_DELAYS)
+        if likely(rng, self.shape.delayed):
+            delay = rng.choice(LONG_DELAYS if likely(rng, self.shape.beyond_grace) else SHORT_DELAYS)
         self.planned.append(Planned(content, ts, ts + delay))
         return self.planned[-1]
 
@@ -160,7 +166,7 @@ class Life:
     def fields(self, kind: str, ts: int) -> Fields:
         rng = self.rng
         money: Fields = {"currency": self.home}
-        if rng.random() < self.shape.foreign:
+        if likely(rng, self.shape.foreign):
             money["currency"] = rng.choice(["USD", "JPY", "EUR", "CAD"])
         match kind:
             case "session_start":
@@ -213,7 +219,7 @@ class Life:
         ts = target.ts + rng.choice([-MINUTE, 0, 0, SECOND, MINUTE, 20 * MINUTE, HOUR, DAY, 2 * DAY, 3 * DAY])
         if rng.random() < 0.25:
             ts = target.ts + rng.choice([-MINUTE, 0, MINUTE, 10 * MINUTE])
-            target.sent = target.ts + (DAY if rng.random() < self.shape.beyond_grace else GRACE - 1)
+            target.sent = target.ts + (DAY if likely(rng, self.shape.beyond_grace) else GRACE - 1)
         old = target.content
         left_out = ("id", "source", "player", "replaces", "replaced")
         carried = {name: value for name, value in old.items() if name not in left_out}
@@ -241,9 +247,9 @@ def random_log(rng: Random, shape: Shape = ROUGH) -> list[bytes]:
     for number in range(shape.players):
         planned += Life(rng, shape, f"p{number}").planned
     for event in list(planned):
-        if rng.random() < shape.repeated:
+        if likely(rng, shape.repeated):
             planned.append(repeated(rng, event, shape))
-        if rng.random() < shape.ticks:
+        if likely(rng, shape.ticks):
             # A tick may promise no more than what is yet to come within the grace can keep.
             at = event.sent - GRACE - rng.choice([0, 1, HOUR])
             planned.append(Planned({"type": "tick", "ts": instant(at)}, at, event.sent))

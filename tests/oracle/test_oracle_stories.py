@@ -271,6 +271,51 @@ def test_minutes_stop_at_a_gap_of_more_than_30_minutes() -> None:
         assert len(story.alerts("during_session", "session_age >= 0s")) == minutes
 
 
+@pytest.mark.parametrize("straggler_first", [False, True])
+@pytest.mark.parametrize(
+    ("closing", "straggler", "last_minute"),
+    [
+        ("session_end", "10:05", "10:03"),  # after the end: it makes the session no longer
+        ("session_end", "10:02", "10:03"),
+        ("session_start", "10:05", "10:00"),  # after the next start: ended at its last event before
+        ("session_start", "10:02", "10:02"),
+    ],
+)
+def test_a_session_ends_at_the_same_minute_whatever_comes_first(
+    closing: str, straggler: str, last_minute: str, straggler_first: bool
+) -> None:
+    story = Story()
+    story.event("10:00", "session_start", session="x")
+    name = "x" if closing == "session_end" else "y"
+    if straggler_first:
+        story.bet(straggler, session="x")
+    story.event("10:03", closing, session=name)
+    if not straggler_first:
+        story.bet(straggler, session="x")
+    story.tick("12:00")
+    minutes = ["10:01", "10:02", "10:03", "10:04", "10:05"]
+    wanted = [minute for minute in minutes if minute <= last_minute]
+    assert times(story.alerts("during_session", "session_age >= 0s")) == wanted
+
+
+def test_a_start_that_comes_late_closes_nothing_that_began_after_it() -> None:
+    story = Story()
+    story.event("10:00", "session_start", session="b")
+    story.event("9:50", "session_start", session="a")
+    story.deposit("10:05")
+    story.deposit("10:06", session="a")
+    story.deposit("10:07", session="b")
+    assert story.values("count(deposit) over session") == [0, 0, 1, 1, 2]
+
+
+def test_a_break_that_comes_late_is_over_with_the_activity_after_it() -> None:
+    story = Story()
+    story.deposit("10:20")
+    story.event("10:10", "break_start")
+    story.tick("12:00")
+    assert times(story.alerts({"silence": "1h"}, "age >= 0s")) == ["11:20"]
+
+
 def test_minutes_are_due_only_up_to_the_watermark() -> None:
     story = Story()
     story.event("10:00", "session_start", session="x")
