@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from detector.cli import replay
-from detector.errors import RuleErrors, TiltwatchError
+from detector.cli import replay, rules, simulate
+from detector.errors import RuleErrors, SettingsError, TiltwatchError
 
 app = typer.Typer(
     name="tiltwatch",
@@ -17,14 +21,50 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-@app.callback()
-def tiltwatch() -> None:
-    """Keep the commands' names, even while there is but one."""
-
-
 app.command("replay")(replay.command)
+app.command("simulate")(simulate.command)
+app.add_typer(rules.app)
+
+
+@app.command()
+def run(
+    demo: Annotated[bool, typer.Option("--demo", help="Add simulated players; nothing is kept.")] = False,
+) -> None:
+    """Start everything embedded: Redis, the detector and the HTTP service; Ctrl-C stops it."""
+    # Other commands need none of this, and some have to start fast.
+    from api.demo import company
+    from api.embedded import run as run_embedded
+    from api.settings import read_settings
+
+    settings = read_settings()
+    if not demo:
+        run_embedded(settings)
+        return
+    if settings.redis_url is not None:
+        raise SettingsError("--demo brings its own Redis: simulated players must not mix with real ones")
+    with tempfile.TemporaryDirectory(prefix="tiltwatch-demo-") as folder:
+        # A line for each request would bury the alerts that one came to see.
+        quiet = None if "TILTWATCH_LOG_LEVEL" in os.environ else "warning"
+        run_embedded(read_settings(data_dir=Path(folder), log_level=quiet), company)
+
+
+@app.command()
+def api() -> None:
+    """Start the HTTP service alone, in front of the Redis that TILTWATCH_REDIS_URL names."""
+    from api.embedded import serve
+    from api.settings import read_settings
+
+    serve(read_settings())
+
+
+@app.command()
+def bench(
+    rows: Annotated[
+        list[str] | None, typer.Argument(help="The rows to measure; all if left out.")
+    ] = None,
+) -> None:
+    """Measure speed and size, peers beside it in the same run."""
+    raise SettingsError(f"not mounted yet: {rows}")
 
 
 def main() -> None:

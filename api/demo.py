@@ -1,0 +1,125 @@
+"""What `tiltwatch run --demo` adds: simulated players feeding the service, and their alerts on the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+
+import msgspec
+from redis.asyncio import Redis
+
+from api.embedded import Embedded
+from detector.drivers.streams import ALERTS
+from detector.engine.alerts import Alert
+from detector.errors import TiltwatchError
+from detector.events.instants import micros, rfc3339_ms
+from detector.simulator.demo import demo
+
+BATCH = 2_000
+REAL_TIME_S = 0.2
+"""How often the present's events are sent."""
+
+Stamped = tuple[int, bytes]
+
+
+async def company(address: str, running: Embedded, say: Callable[[str], None] = print) -> None:
+    """Feed simulated players to the service at `address`, and tell their alerts."""
+    start = datetime.now(UTC)
+    say(
+        f"tiltwatch is running; its players are simulated.\n\n"
+        f"  alerts   {address}/v1/alerts\n"
+        f"  API      {address}/docs\n"
+        f"  ready?   {address}/readyz\n\n"
+        f"Ctrl-C stops it; nothing of the demonstration is kept. Sending 45 days of history first …\n"
+    )
+    teller = asyncio.create_task(_tell(running.redis_url, rfc3339_ms(micros(start)), say))
+    try:
+        await _feed(f"{address}/v1/events", demo(start), micros(start), say)
+    finally:
+        teller.cancel()
+
+
+async def _feed(url: str, events: Iterator[Stamped], start_us: int, say: Callable[[str], None]) -> None:
+    sent = 0
+    waiting: Stamped | None = None
+    batch: list[bytes] = []
+    for arrival_us, line in events:
+        if arrival_us > start_us:
+            waiting = (arrival_us, line)
+            break
+        batch.append(line)
+        if len(batch) == BATCH:
+            sent += await _post(url, batch)
+            batch = []
+    sent += await _post(url, batch)
+    say(f"{sent:,} events of history are in; from here on it is the present.")
+    while waiting is not None:
+        now_us = micros(datetime.now(UTC))
+        batch = []
+        while waiting is not None and waiting[0] <= now_us:
+            batch.append(waiting[1])
+            waiting = next(iter(islice(events, 1)), None)
+        await _post(url, batch)
+        await asyncio.sleep(REAL_TIME_S)
+
+
+async def _post(url: str, lines: list[bytes]) -> int:
+    """Send a batch; waits out a service that says it is busy."""
+    if not lines:
+        return 0
+    request = urllib.request.Request(  # noqa: S310  (the address is our own service's)
+        url, b"\n".join(lines), {"Content-Type": "application/x-ndjson"}
+    )
+    while True:
+        try:
+            await asyncio.to_thread(_send, request)
+            return len(lines)
+        except urllib.error.HTTPError as error:
+            if error.code not in (429, 503):
+                raise TiltwatchError(f"the service answered the demonstration with {error.code}") from error
+        except urllib.error.URLError as error:
+            raise TiltwatchError("the service does not answer the demonstration") from error
+        await asyncio.sleep(0.5)
+
+
+def _send(request: urllib.request.Request) -> None:
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        answer.read()
+
+
+async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
+    """Print alerts as they come: those of the history by their number, those of the present one by one."""
+    history: Counter[str] = Counter()
+    redis = Redis.from_url(redis_url, protocol=2)
+    last = b"0"
+    try:
+        while True:
+            answer = await redis.xread({ALERTS: last}, count=500, block=1000)
+            for last, fields in answer[0][1] if answer else ():
+                alert = msgspec.json.decode(fields[b"a"], type=Alert)
+                if alert.opened_at < start:
+                    history[alert.rule] += 1
+                    continue
+                if history:
+                    say(_told_history(history))
+                    history.clear()
+                say(
+                    f"{alert.opened_at[11:19]}  {alert.severity.upper():8}  {alert.player}  "
+                    f"{alert.rule} ({alert.kind}): {alert.explanation}"
+                )
+            if history and not answer:
+                say(_told_history(history))
+                history.clear()
+    finally:
+        await redis.aclose()
+
+
+def _told_history(history: Counter[str]) -> str:
+    lines = [f"{sum(history.values())} alerts from the history:"]
+    lines += [f"  {count:4}  {rule}" for rule, count in history.most_common()]
+    return "\n".join(lines)
