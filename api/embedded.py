@@ -15,7 +15,7 @@ import uvloop
 from api import logs
 from api.app import create_app, server
 from api.detecting import beside
-from api.settings import Settings
+from api.settings import PREFIX, Settings
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError, TiltwatchError
 
@@ -65,7 +65,7 @@ def run(settings: Settings, company: Company | None = None) -> None:
     try:
         with suppress(KeyboardInterrupt), embedded(settings) as running:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(settings, running, company))
+                runner.run(_serve(settings, running.redis_url, running, company))
             code = running.detector.exitcode
             if code is not None:
                 how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
@@ -74,24 +74,40 @@ def run(settings: Settings, company: Company | None = None) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-async def _run(settings: Settings, running: Embedded, company: Company | None) -> None:
+def serve(settings: Settings) -> None:
+    """Serve HTTP alone until Ctrl-C or SIGTERM; the Redis is the one that the settings name.
+
+    Raises
+    ------
+    SettingsError
+        They name none, or the address cannot be listened on.
+    """
+    if settings.redis_url is None:
+        raise SettingsError(f"{PREFIX}REDIS_URL must name the Redis that the detector works on")
+    logs.configure(settings.log_format, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, settings.redis_url.get_secret_value()))
+
+
+async def _serve(
+    settings: Settings, redis_url: str, running: Embedded | None = None, company: Company | None = None
+) -> None:
+    """Serve until a signal comes or the detector that runs beside it ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    loop.add_reader(running.detector.sentinel, stop.set)
-    try:
-        async with serving(settings, running.redis_url) as address:
-            tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
-            if company is not None:
-                tasks.append(asyncio.create_task(_go_along(company(address, running), stop)))
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    raise outcome
-    finally:
-        loop.remove_reader(running.detector.sentinel)
+    if running is not None:
+        loop.add_reader(running.detector.sentinel, stop.set)
+    async with serving(settings, redis_url) as address:
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
+        if running is not None and company is not None:
+            tasks.append(asyncio.create_task(_go_along(company(address, running), stop)))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
 
 async def _go_along(company: Awaitable[None], stop: asyncio.Event) -> bool:
@@ -129,7 +145,7 @@ def _listen(settings: Settings) -> socket.socket:
         )
     except OSError as error:
         raise SettingsError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another with TILTWATCH_PORT"
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with {PREFIX}PORT"
         ) from None
     # Head and body of an answer are two writes: without this the second waits 40 ms for the first's receipt.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

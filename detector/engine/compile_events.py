@@ -1,12 +1,13 @@
 """One Python function a type of event, which puts an event into every window that wants it.
 
-Up to six functions are made for each type that some quantity reads:
+Up to seven functions are made for each type that some quantity reads:
 
 - `apply(p, e, ts, s, keep, x)` adds the event to the live windows and returns the values that the settled
   ones will want later;
 - `undo(p, e, ts, s, keep, x)` takes a carried event out of the live windows and returns (whether an exact
   window missed it, whether something that cannot be undone had counted it);
 - `take(p, e, ts, s, keep, x)` adds the event to the live and the settled windows at once;
+- `flush(p)` (bets only) brings what waits in `p.fresh` into the tiles;
 - `weigh(p, e, ts, s, x)` adds nothing and returns (the values for settled windows, the numbers and the picks
   of its row in the exact window, or None);
 - `fold(p, values, ts, s, keep, turn)` adds values to the settled windows, `unfold` takes them back; `turn` is
@@ -63,6 +64,7 @@ class EventFunctions:
     fold: Callable[..., None] | None
     unfold: Callable[..., None] | None
     take: Callable[..., Any]
+    flush: Callable[[Player], None] | None
 
 
 class _Fields(Emitter):
@@ -169,7 +171,9 @@ class EventCompiler:
         unfold = self._fold(type_, settled, constants, undo=True)
         take = self._live(type_, measures, settled, constants, undo=False, eager=True) if fold else []
         weigh = self._weigh(type_, measures, settled, constants)
-        source = "\n".join([*apply, *undo, *fold, *unfold, *take, *weigh])
+        flush = self._flush() if type_ == "bet" and self.plan.fresh else []
+        constants["NOTHING_FRESH"] = nothing_fresh(self.plan)
+        source = "\n".join([*apply, *undo, *fold, *unfold, *take, *weigh, *flush])
         self.sources.append(source)
         exec(compile(source, f"<windows of {type_}>", "exec"), constants)  # noqa: S102
         return EventFunctions(
@@ -179,6 +183,7 @@ class EventCompiler:
             constants.get("fold"),
             constants.get("unfold"),
             constants.get("take", constants["apply"]),
+            constants.get("flush"),
         )
 
     def _live(
@@ -195,12 +200,19 @@ class EventCompiler:
         values = self._measured(type_, measures, block, -1 if undo else 1)
         if undo:
             block.line("missed = kept = False")
+        waiting = self.plan.fresh_slots if eager and type_ == "bet" else []
+        if waiting:
+            self._into_fresh(waiting, type_, values, block)
+        elif type_ == "bet" and self.plan.fresh:
+            block.line("if p.fresh[0] < p.fresh[1]: flush(p)")
         for number, slot in enumerate(self.plan.slots):
-            self._into_slot(number, slot, type_, values, block, "live", undo=undo)
+            if slot not in waiting:
+                self._into_slot(number, slot, type_, values, block, "live", undo=undo)
         self._into_totals("session", self.plan.session_live, type_, values, block, undo=undo)
         if eager:
             for number, slot in enumerate(self.plan.slots):
-                self._into_slot(number, slot, type_, values, block, "settled", undo=False)
+                if slot not in waiting:
+                    self._into_slot(number, slot, type_, values, block, "settled", undo=False)
             self._into_totals("settled now", self.plan.session_settled, type_, values, block, undo=False)
             return ["def take(p, e, ts, s, keep, x):", "    q = p.slots", *block.lines]
         names = ", ".join(values[m].name for m in settled)
@@ -208,6 +220,36 @@ class EventCompiler:
         block.line("return missed, kept" if undo else f"return {travelling}")
         head = f"def {'undo' if undo else 'apply'}(p, e, ts, s, keep, x):"
         return [head, "    q = p.slots", *block.lines]
+
+    def _into_fresh(self, slots: list[Slot], type_: str, values: dict[int, Value], block: Block) -> None:
+        """Add a bet to the sums of the current tiles; where a tile ends, bring them in and start anew."""
+        block.line("f = p.fresh")
+        block.line("if f[0] <= ts < f[1] and not odd:")
+        for (measure, stat), place in self.plan.fresh.items():
+            value = values[measure]
+            given = value.maybe and self.plan.measures[measure].where is not None
+            guard = f"if {value.name} is not None: " if given or value.maybe else ""
+            block.line(f"    {guard}f[{place}] += {value.name if stat == 'sum' else '1'}")
+        block.line("else:")
+        block.indent += "    "
+        block.line("if f[0] < f[1]: flush(p)")
+        for slot in slots:
+            view = "settled" if slot.settled else "live"
+            self._into_slot(self.plan.slots.index(slot), slot, type_, values, block, view, undo=False)
+        starts = ", ".join(f"ts // {slot.width_us} * {slot.width_us}" for slot in slots)
+        ends = ", ".join(f"(ts // {slot.width_us} + 1) * {slot.width_us}" for slot in slots)
+        zeros = ", 0" * len(self.plan.fresh)
+        block.line(f"if not odd: p.fresh = [max(0, {starts}), min({2**62}, {ends}){zeros}]")
+        block.indent = block.indent[:-4]
+
+    def _flush(self) -> list[str]:
+        lines = ["def flush(p):", "    q, f = p.slots, p.fresh"]
+        for slot in self.plan.fresh_slots:
+            lines.append(f"    a = q[{self.plan.slots.index(slot)}]")
+            stride = len(slot.columns) + 1
+            for place, column in enumerate(slot.columns, 1):
+                lines.append(f"    a[{place - stride}] += f[{self.plan.fresh[column]}]")
+        return [*lines, "    p.fresh = NOTHING_FRESH"]
 
     def _weigh(
         self, type_: str, measures: list[int], settled: list[int], constants: dict[str, Any]
@@ -238,6 +280,8 @@ class EventCompiler:
         block.line(f"{', '.join(f'm{m}' for m in settled)}, = values")
         money = [f"m{m}" for m in settled if self.plan.measures[m].converted]
         block.line(f"odd = {_odd(money)}")
+        if type_ == "bet" and self.plan.fresh:
+            block.line("if p.fresh[0] < p.fresh[1]: flush(p)")
         for number, slot in enumerate(self.plan.slots):
             self._into_slot(number, slot, type_, values, block, "settled", undo=undo)
         self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=undo)
@@ -248,6 +292,7 @@ class EventCompiler:
         fields = _Fields(block, type_, self.plan, arriving=sign > 0)
         values: dict[int, Value] = {}
         money: list[str] = []
+        unrated: list[str] = []
         for number in measures:
             measure = self.plan.measures[number]
             fields.currency = measure.currency
@@ -259,7 +304,7 @@ class EventCompiler:
                 money.append(value.name)
                 present = self._present(measure, fields)
                 test = " and ".join([f"{value.name} is None", *present, *([where.name] if where else [])])
-                block.line(f"if {test}: x.unrated(p, {number}, ts, s, {sign})")
+                unrated.append(f"    if {test}: x.unrated(p, {number}, ts, s, {sign})")
             if where is not None:
                 value = Value(block.put(f"{value.name} if {where.name} else None"), True)
             if measure.field in ("old", "new") and self._is_picked(number):
@@ -268,6 +313,11 @@ class EventCompiler:
                 value = Value(block.put(f"False if {test} else {value.name}"), True)
             values[number] = value
         block.line(f"odd = {_odd(money)}")
+        if unrated and sign:
+            # Money without a rate is None, which is odd.
+            block.line("if odd:")
+            for line in unrated:
+                block.line(line)
         return values
 
     @staticmethod
@@ -414,6 +464,11 @@ class EventCompiler:
             source = {"n": "1", "sum": value.name, "sq": f"{value.name} * {value.name}"}[stat]
             block.line(f"{guard}u[{place}] {'-' if undo else '+'}= {source}")
         block.indent = indent
+
+
+def nothing_fresh(plan: Plan) -> list[int]:
+    """What `Player.fresh` is while nothing waits: an empty stretch of time, never changed in place."""
+    return [1, 0] + [0] * len(plan.fresh)
 
 
 def _odd(money: list[str]) -> str:

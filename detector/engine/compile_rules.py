@@ -13,7 +13,7 @@ from math import sqrt
 from typing import Any
 
 from detector.engine.emit import Block, Emitter, Value
-from detector.engine.plan import PICKS, Plan
+from detector.engine.plan import PICKS, Plan, leaves
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Age, Expression, Name, Quantity, SessionAge, Since
 from detector.players.player import Player, Session
@@ -152,7 +152,9 @@ class _Judgement(Emitter):
             place = slot.columns.index(column) + 1
             exact = f"0 if {rows} is None else total({rows}, {stride}, {place}, {first}, {last})"
             if last == "None":
-                exact = f"{rows}[{place - stride}] - {rows}[{place}] if {whole} else {exact}"
+                exact = f"({rows}[{place - stride}] - {rows}[{place}] if {whole} else {exact})"
+                if slot in self.plan.fresh_slots:
+                    exact += f" + {self.block.once('p.fresh')}[{self.plan.fresh[column]}]"
             parts.append(self.block.once(exact))
         return self._rounded(node, slot.width_us, first, last, self._combined(node.aggregate, parts))
 
@@ -195,9 +197,15 @@ class _Judgement(Emitter):
         return Value(block.put(f"None if {test} else {value.name}"), True)
 
 
-def compile_rule(rule: Rule, plan: Plan, asked: list[Expression]) -> tuple[RuleFunctions, str]:
+def compile_rule(
+    rule: Rule, plan: Plan, asked: list[Expression], flush: Callable[[Player], None] | None
+) -> tuple[RuleFunctions, str]:
     """Compile a rule; `asked` are the expressions whose values an alert shows. Returns functions, source."""
+    head = ["    q = p.slots"]
+    if flush is not None:
+        head = ["    if p.fresh[0] < p.fresh[1]: flush(p)", *head]
     constants: dict[str, Any] = {
+        "flush": flush,
         "hit": hit,
         "spread": spread,
         "pick": pick,
@@ -209,12 +217,15 @@ def compile_rule(rule: Rule, plan: Plan, asked: list[Expression]) -> tuple[RuleF
 
     block = Block(constants)
     _Judgement(block, plan, rule).condition(rule.when)
-    lines += ["def when_unrated(p, t, s):", "    q = p.slots", *block.lines]
+    lines += ["def when_unrated(p, t, s):", *head, *block.lines]
 
     block = Block(constants)
     block.line("if p.unrated is not None: return when_unrated(p, t, s)")
     _Judgement(block, plan, rule, rated=True).condition(rule.when)
-    lines += ["def when(p, t, s):", "    q = p.slots", *block.lines]
+    # A bet just taken in is read where it waits, unless some window ends before it.
+    reads = [node for node in leaves(rule.when, dict(rule.lets)) if isinstance(node, Quantity)]
+    early = any(node.type == "bet" and node.window.before_us for node in reads)
+    lines += ["def when(p, t, s):", *(head if early else head[-1:]), *block.lines]
 
     block = Block(constants)
     emitter = _Judgement(block, plan, rule)
@@ -222,13 +233,13 @@ def compile_rule(rule: Rule, plan: Plan, asked: list[Expression]) -> tuple[RuleF
         value = emitter.emit(rule.escalate[severity])
         block.line(f"if {value.name}: return {SEVERITIES.index(severity)}")
     block.line("return -1")
-    lines += ["def level(p, t, s):", "    q = p.slots", *block.lines]
+    lines += ["def level(p, t, s):", *head, *block.lines]
 
     block = Block(constants)
     emitter = _Judgement(block, plan, rule)
     names = [emitter.emit(expression).name for expression in asked]
     block.line(f"return [{', '.join(names)}]")
-    lines += ["def facts(p, t, s):", "    q = p.slots", *block.lines]
+    lines += ["def facts(p, t, s):", *head, *block.lines]
 
     source = "\n".join(lines)
     exec(compile(source, f"<rule {rule.id}>", "exec"), constants)  # noqa: S102

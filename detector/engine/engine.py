@@ -145,9 +145,10 @@ class Engine:
         self.plan = Plan(rules)
         self._timed = self.plan.timed
         codes = {type_: code for code, type_ in enumerate(EVENT_TYPES)}
-        self.judges = Judges(rules, self.plan, currencies, codes)
         compiler = EventCompiler(self.plan)
         functions = compiler.compile()
+        flush = functions["bet"].flush if "bet" in functions else None
+        self.judges = Judges(rules, self.plan, currencies, codes, flush)
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
         shown = {slot.type for slot in self.plan.slots if slot.kind == "exact"}
         kinds = [_Kind(type_, code) for type_, code in codes.items()]
@@ -186,7 +187,7 @@ class Engine:
         if self._timed and self.plan.eager and not self._kinds[Bet].latest_settled:
             self._quiet_us = min(self.plan.silences, default=NEVER)
         self._keeping = keep_records
-        self._records = Records(self.plan)
+        self._records = Records(self.plan, flush)
         self._players: dict[str, Player] = {}
         self._folded: dict[str, bytes] = {}
         self._touched: list[Player] = []
@@ -250,6 +251,7 @@ class Engine:
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
+            and at == clock
             and not p.pending
             and 0 <= at - p.active_at <= self._quiet_us
             and 0 <= at - session.settled_last <= SESSION_GAP_US
@@ -569,7 +571,7 @@ class Engine:
 
     def _player(self, key: str) -> Player:
         record = self._folded.pop(key, None)
-        p = Player(key, len(self.plan.slots)) if record is None else self._records.read(key, record)
+        p = Player(key, len(self.plan.slots), self._records.fresh) if record is None else self._records.read(key, record)
         self._players[key] = p
         return p
 

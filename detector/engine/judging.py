@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,11 +36,13 @@ class Judged:
 
     __slots__ = ("cooldown_us", "facts", "functions", "reads", "remind_us", "rule", "severity", "source")
 
-    def __init__(self, rule: Rule, plan: Plan, currencies: Currencies) -> None:
+    def __init__(
+        self, rule: Rule, plan: Plan, currencies: Currencies, flush: Callable[[Player], None] | None
+    ) -> None:
         self.rule = rule
         self.facts = Facts(rule, currencies)
         self.functions: RuleFunctions
-        self.functions, self.source = compile_rule(rule, plan, self.facts.expressions)
+        self.functions, self.source = compile_rule(rule, plan, self.facts.expressions, flush)
         self.severity = SEVERITIES.index(rule.severity)
         self.cooldown_us = rule.cooldown_us
         self.remind_us = rule.remind_us
@@ -65,14 +67,24 @@ class Judges:
         (rule id, why) → how often a rule held, or could not be told, without an alert.
     """
 
-    def __init__(self, rules: Sequence[Rule], plan: Plan, currencies: Currencies, codes: dict[str, int]) -> None:
-        self.rules = [Judged(rule, plan, currencies) for rule in rules]
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        plan: Plan,
+        currencies: Currencies,
+        codes: dict[str, int],
+        flush: Callable[[Player], None] | None,
+    ) -> None:
+        self.flush = flush
+        self.rules = [Judged(rule, plan, currencies, flush) for rule in rules]
         self.effects = Effects()
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.types = {code: type_ for type_, code in codes.items()}
 
     def judge(self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None) -> None:
         """Judge one rule at an instant, `event` being the id that caused it."""
+        if self.flush is not None and p.fresh[0] < p.fresh[1]:
+            self.flush(p)
         holds = judged.functions.when(p, at_us, session)
         if holds:
             self.held(judged, p, at_us, session, event)

@@ -135,8 +135,19 @@ class Plan:
             for expression in (rule.when, *rule.lets.values(), *rule.escalate.values())
             for node in leaves(expression, {})
         )
+        # Sums of bets of the current tiles, kept apart until the next tile begins: one addition then serves
+        # every window that asks for the same sum. Column → its place in `Player.fresh`, after the two edges.
+        self.fresh: dict[Column, int] = {}
+        for slot in self.fresh_slots:
+            for column in slot.columns:
+                self.fresh.setdefault(column, 2 + len(self.fresh))
         self.reach_us = max((slot.reach_us for slot in self.slots), default=0)
         self.lifetime = any(slot.kind == "totals" for slot in self.slots)
+
+    @property
+    def fresh_slots(self) -> list[Slot]:
+        """The tiles whose newest bets may wait in `Player.fresh`; squares may not fit an array, and do not."""
+        return [s for s in self.slots if s.kind == "tiles" and all(stat != "sq" for _, stat in s.columns)]
 
     @staticmethod
     def is_settled(rule: Rule) -> bool:

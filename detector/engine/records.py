@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from detector.engine.compile_events import nothing_fresh
 from detector.engine.plan import PICKS, Plan, Slot
 from detector.errors import StateError
 from detector.events.vocabulary import EVENT_TYPES
@@ -84,8 +85,10 @@ def _unpack_all(values: Any) -> list[Any] | None:
 class Records:
     """Writes and reads the records of one plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, flush: Callable[[Player], None] | None) -> None:
         self.plan = plan
+        self.flush = flush
+        self.fresh = nothing_fresh(plan)
         self.layouts: dict[str, dict[str, Any]] = {plan.id: _layout(plan)}
         self._cooldowns = {rule.id: rule.cooldown_us for rule in plan.rules}
         self._moves: dict[str, _Move] = {}
@@ -99,6 +102,8 @@ class Records:
 
     def write(self, p: Player, low_us: int) -> bytes:
         """A player as bytes; `low_us` is how far all judging has certainly got."""
+        if self.flush is not None and p.fresh[0] < p.fresh[1]:
+            self.flush(p)
         passed = min(p.clock, low_us)
         slots = []
         for number, held in enumerate(p.slots):
@@ -173,7 +178,7 @@ class Records:
 
     def _player(self, key: str, wake: int, body: list[Any]) -> Player:
         move = self._move(body[1])
-        p = Player(key, len(self.plan.slots))
+        p = Player(key, len(self.plan.slots), self.fresh)
         p.wake = wake
         p.clock, p.first, p.currency = body[2], body[3], body[4]
         p.profile = None if body[5] is None else [(at, zone, home) for at, zone, home in body[5]]

@@ -132,6 +132,7 @@ class Player:
         "episodes",
         "excluded_until",
         "first",
+        "fresh",
         "here",
         "key",
         "pending",
@@ -149,8 +150,9 @@ class Player:
         "wake",
     )
 
-    def __init__(self, key: str, slots: int) -> None:
+    def __init__(self, key: str, slots: int, fresh: list[Any]) -> None:
         self.key = key
+        self.fresh = fresh  # [from, until, sums of the bets in between that are in no tile yet …]
         self.clock = LONG_AGO
         self.first = NEVER
         self.currency: str | None = None

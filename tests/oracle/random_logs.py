@@ -146,6 +146,10 @@ class Life:
 
     def send(self, content: Fields, ts: int) -> Planned:
         rng, delay = self.rng, 0
+        if content["type"] == "session_start" and "session" in content:
+            # A session stays on its channel, whoever starts it again.
+            content.pop("channel", None)
+            content |= ({}, {"channel": "web"}, {"channel": "mobile"})[int(content["session"][-1]) % 3]
         if likely(rng, self.shape.delayed):
             delay = rng.choice(LONG_DELAYS if likely(rng, self.shape.beyond_grace) else SHORT_DELAYS)
         self.planned.append(Planned(content, ts, ts + delay))
