@@ -90,9 +90,15 @@ def server(app: FastAPI) -> uvicorn.Server:
 
 async def _only_by_loopback_names(request: Request, call_next: RequestResponseEndpoint) -> Response:
     """A web page whose name is made to mean this machine could else read alerts in its visitor's browser."""
-    if not is_loopback(request.url.hostname or ""):
+    if not all(is_loopback(_without_port(host)) for host in request.headers.getlist("host")):
         return problems.Problem(problems.WRONG_HOST, "Use localhost, 127.0.0.1 or [::1].").response()
     return await call_next(request)
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 def _document(app: FastAPI) -> None:

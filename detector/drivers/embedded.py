@@ -53,6 +53,9 @@ LIVE_US = 5 * MINUTE_US
 INTERNAL = "internal_error"
 """Why an event was put aside on which the engine itself failed."""
 
+LONGEST_INSTANT = 17
+"""Digits of a time in µs up to the year 5138."""
+
 _BLOCK_MS = 200
 _TRIM_S = 1.0
 
@@ -217,13 +220,15 @@ class _Term:
         engine, decoder = self.engine, self.decoder
         for entry, fields in entries:
             original = fields.get(b"e", b"")
-            received = fields.get(b"r")
+            received_us = _number(fields.get(b"r"))
             if entry in self.feared:
-                self._bury(Refusal(INTERNAL, "$: the detector failed on it; see its log", original), received)
+                self._bury(
+                    Refusal(INTERNAL, "$: the detector failed on it; see its log", original), received_us
+                )
                 continue
-            event = decoder.decode(original, None if received is None else to_datetime(int(received)))
+            event = decoder.decode(original, None if received_us is None else to_datetime(received_us))
             if isinstance(event, Refusal):
-                self._bury(event, received)
+                self._bury(event, received_us)
                 continue
             try:
                 outcome = engine.apply(event, decoder.content)
@@ -241,13 +246,13 @@ class _Term:
                 )
         engine.tick(engine.watermark_us)
 
-    def _bury(self, refusal: Refusal, received: bytes | None) -> None:
+    def _bury(self, refusal: Refusal, received_us: int | None) -> None:
         self.dead.append(
             {
                 "reason": refusal.reason,
                 "detail": refusal.detail,
                 "original": refusal.original,
-                "at": self.clock() if received is None else received,
+                "at": self.clock() if received_us is None else received_us,
             }
         )
 
@@ -297,3 +302,10 @@ class _Term:
             self.beat_at = time.monotonic()
             with self.lease.transaction(state):
                 pass
+
+
+def _number(text: bytes | None) -> int | None:
+    """A time of receipt as an entry has it; None for what is no such time, whoever wrote it."""
+    if text is None or not text.isdigit() or len(text) > LONGEST_INSTANT:
+        return None
+    return int(text)

@@ -357,8 +357,9 @@ class Engine:
         if event.session is not None:
             return self._named(p, event.session)
         best = None
+        forgotten = p.clock - SESSION_MEMORY_US
         for session in p.sessions.values():
-            if session.closed_at < NEVER or at - session.last > SESSION_GAP_US:
+            if session.closed_at < NEVER or at - session.last > SESSION_GAP_US or session.last <= forgotten:
                 continue
             if best is None or session.start >= best.start:
                 best = session

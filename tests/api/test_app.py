@@ -25,7 +25,8 @@ async def test_names_of_this_machine_are_answered(client: httpx.AsyncClient, hos
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.evil.example"]
+    "host",
+    ["evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.evil.example", "[", "[::1.evil", ":"],
 )
 async def test_other_names_are_not(client: httpx.AsyncClient, host: str) -> None:
     response = await client.get("/v1/alerts", headers={"host": host})

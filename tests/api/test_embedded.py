@@ -191,7 +191,8 @@ def test_the_service_alone(valkey: Server, redis: Redis) -> None:
 
         def answers() -> bool:
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/readyz").json()["checks"]["detector"] == "absent"
+                answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
+                return bool(answer.json()["checks"]["detector"] == "absent")
             except httpx.ConnectError:
                 return False
 

@@ -109,6 +109,19 @@ def test_a_receipt_bounds_how_far_ahead_an_event_may_be(valkey: Server, redis: R
     assert read(redis, "tw:dead")[0][b"at"] == str(NOON_US).encode()
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"r": "1"}, {"e": event("a"), "r": "soon"}, {"e": event("a"), "r": "9" * 40}]
+)
+def test_entries_of_any_shape_are_dealt_with(
+    valkey: Server, redis: Redis, rules: Path, fields: dict[Any, Any]
+) -> None:
+    with running(detector(valkey.url, rules)):
+        last: Any = redis.xadd("tw:events", fields or {"x": "y"})
+        catch_up(redis, last)
+    assert redis.xlen("tw:dead") == (0 if "e" in fields else 1)
+    assert redis.hkeys("tw:players") == ([b"p1"] if "e" in fields else [])
+
+
 def test_a_correction_adds_a_note_to_the_open_alert(valkey: Server, redis: Redis, rules: Path) -> None:
     with running(detector(valkey.url, rules)):
         carried = {"type": "deposit", "ts": rfc3339_ms(NOON_US), "amount": 1000, "currency": "CAD"}
