@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from starlette.middleware.base import RequestResponseEndpoint
 
 from api import problems
 from api.alerts import endpoints as alerts
@@ -25,15 +23,11 @@ from api.events.service import EventsService
 from api.health import endpoints as health
 from api.health.repository import HealthRepository
 from api.health.service import HealthService
-from api.requests import RequestLog
-from api.settings import Settings, is_loopback
+from api.requests import LoopbackNames, RequestLog
+from api.settings import Settings
+from detector.drivers.clock import wall_clock_us
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
-
-
-def wall_clock_us() -> int:
-    """Now, in µs since the epoch."""
-    return time.time_ns() // 1000
 
 
 def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> FastAPI:
@@ -61,7 +55,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(health.router)
     problems.install(app)
     if not settings.allow_remote:
-        app.middleware("http")(_only_by_loopback_names)
+        app.add_middleware(LoopbackNames)
     app.add_middleware(RequestLog)
     _document(app)
     return app
@@ -86,19 +80,6 @@ def server(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
     )
     return _Server(config)
-
-
-async def _only_by_loopback_names(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """A web page whose name is made to mean this machine could else read alerts in its visitor's browser."""
-    if not all(is_loopback(_without_port(host)) for host in request.headers.getlist("host")):
-        return problems.Problem(problems.WRONG_HOST, "Use localhost, 127.0.0.1 or [::1].").response()
-    return await call_next(request)
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 def _document(app: FastAPI) -> None:

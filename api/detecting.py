@@ -15,14 +15,19 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
+import structlog
+
 from api import logs
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
+from detector.drivers.faults import where
 from detector.engine.engine import Engine
 from detector.engine.places import Places
 from detector.errors import TiltwatchError
 from detector.events.money import Currencies, Rates
 from detector.language.pack import default_pack, load_rules
+
+log = structlog.get_logger()
 
 STOP_S = 30.0
 """How long the detector may take to finish what it has begun; killed then, it loses nothing."""
@@ -97,3 +102,7 @@ def _detect(settings: Settings, redis_url: str, lifeline: Connection) -> None:
     except TiltwatchError as error:
         print(f"tiltwatch: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        # Left to itself Python would print the message, which may hold a player's data.
+        log.error("the detector failed", error=type(error).__name__, where=where(error))
+        sys.exit(1)

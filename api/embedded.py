@@ -22,9 +22,10 @@ from detector.errors import SettingsError, TiltwatchError
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What runs: the Redis at `redis_url` and the detector's process."""
+    """What runs: the Redis at `redis_url`, None as `redis` if it is not ours, and the detector's process."""
 
     redis_url: str
+    redis: Server | None
     detector: SpawnProcess
 
 
@@ -39,11 +40,13 @@ def embedded(settings: Settings) -> Iterator[Embedded]:
         process then has an `exitcode`.
     """
     with ExitStack() as stack:
+        redis = None
         if settings.redis_url is None:
-            redis_url = stack.enter_context(Server(settings.data_dir)).url
+            redis = stack.enter_context(Server(settings.data_dir))
+            redis_url = redis.url
         else:
             redis_url = settings.redis_url.get_secret_value()
-        yield Embedded(redis_url, stack.enter_context(beside(settings, redis_url)))
+        yield Embedded(redis_url, redis, stack.enter_context(beside(settings, redis_url)))
 
 
 Company = Callable[[str, Embedded], Awaitable[None]]
@@ -56,8 +59,8 @@ def run(settings: Settings, company: Company | None = None) -> None:
     Raises
     ------
     TiltwatchError
-        Something cannot start, or the detector ended by itself: events would be taken in and nobody would
-        look at them.
+        Something cannot start, or Redis or the detector ended by itself: better to end with it than to take
+        in events that nobody looks at.
     """
     logs.configure(settings.log_format, settings.log_level)
     # While Redis reads a long log nothing else listens to signals yet.
@@ -66,10 +69,7 @@ def run(settings: Settings, company: Company | None = None) -> None:
         with suppress(KeyboardInterrupt), embedded(settings) as running:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(settings, running.redis_url, running, company))
-            code = running.detector.exitcode
-            if code is not None:
-                how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-                raise TiltwatchError(f"the detector ended by itself ({how}), and everything else with it")
+            _blame(running)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -92,22 +92,40 @@ def serve(settings: Settings) -> None:
 async def _serve(
     settings: Settings, redis_url: str, running: Embedded | None = None, company: Company | None = None
 ) -> None:
-    """Serve until a signal comes or the detector that runs beside it ends."""
+    """Serve until a signal comes or a part that runs beside it ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    if running is not None:
-        loop.add_reader(running.detector.sentinel, stop.set)
     async with serving(settings, redis_url) as address:
         tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
-        if running is not None and company is not None:
-            tasks.append(asyncio.create_task(_go_along(company(address, running), stop)))
+        if running is not None:
+            tasks.append(asyncio.create_task(_watch(running)))
+            if company is not None:
+                tasks.append(asyncio.create_task(_go_along(company(address, running), stop)))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
+
+
+async def _watch(running: Embedded) -> None:
+    """Wait until a part ends by itself."""
+    while running.detector.is_alive() and (running.redis is None or running.redis.pid is not None):
+        await asyncio.sleep(0.2)
+
+
+def _blame(running: Embedded) -> None:
+    """Raise for a part that ended by itself."""
+    code = running.detector.exitcode
+    if code is not None:
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        raise TiltwatchError(f"the detector ended by itself ({how}), and everything else with it")
+    if running.redis is not None and running.redis.pid is None:
+        raise TiltwatchError(
+            f"Redis ended by itself, and everything else with it: {running.redis.last_words}"
+        )
 
 
 async def _go_along(company: Awaitable[None], stop: asyncio.Event) -> bool:

@@ -6,9 +6,12 @@ import time
 import uuid
 
 import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.settings import is_loopback
 from detector.drivers.faults import where
 
 log = structlog.get_logger()
@@ -38,6 +41,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            pass  # whoever sent it no longer listens
         except Exception as error:
             occurrence = str(uuid.uuid4())
             log.error("failed", occurrence=occurrence, error=type(error).__name__, where=where(error))
@@ -48,3 +53,27 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "-")
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("request", method=scope["method"], route=route, status=status, took_ms=took_ms)
+
+
+class LoopbackNames:
+    """Answers only under names of this machine.
+
+    A web page whose own name is made to mean this machine could otherwise read alerts in a visitor's browser.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not all(
+            map(_is_of_this_machine, Headers(scope=scope).getlist("host"))
+        ):
+            refusal = problems.Problem(problems.WRONG_HOST, "Use localhost, 127.0.0.1 or [::1].")
+            await refusal.response()(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _is_of_this_machine(host: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return is_loopback(name)

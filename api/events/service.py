@@ -10,6 +10,7 @@ from api.events import repository
 from api.events.repository import EventsRepository, NewEvent
 from api.events.schemas import EventResult, IntakeReport
 from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
+from detector.drivers.streams import CONFLICT
 from detector.events.decode import Decoder, Refusal
 from detector.events.identity import identity
 from detector.events.instants import to_datetime
@@ -17,8 +18,6 @@ from detector.events.vocabulary import AnyEvent, Tick
 
 CHUNK = 500
 """Events stored in one step, during which Redis serves nobody else (about 2 ms)."""
-
-_CONFLICT = "$.id: was sent before with other content; a correction is an event of its own that names it"
 
 
 class EventsService:
@@ -82,7 +81,7 @@ class EventsService:
                         report.repeated += 1
                         report.results.append(EventResult(index, event_id, "repeated"))
                         continue
-                event = Refusal("conflict", _CONFLICT, original)
+                event = Refusal("conflict", CONFLICT, original)
             refusals.append(event)
             report.rejected += 1
             report.results.append(EventResult(index, event_id, "rejected", event.reason, event.detail))

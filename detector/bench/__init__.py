@@ -1,1 +1,1 @@
-"""How fast and how small tiltwatch is, with peers beside it in the same run. Never a test: it only measures."""
+"""How fast and how small tiltwatch is, with peers beside it in the same run."""

@@ -1,11 +1,11 @@
 """The ten rules of the Ontario pack as a capable programmer would write them by hand: the peers' side.
 
-Deques, running sums and dicts, one object a player. It answers the same questions with the same windows,
-sessions, silences and episodes as the engine does, on a log in order: a test holds the two to the same alerts. It
-leaves out what a log in order does not need or a comparison of speed can do without: repeats, late events,
-corrections, other currencies than the first, a player's sessions being interleaved minute by minute, and the
-text and evidence of alerts. Moments (silences, minutes of a session) are looked at on the player's next
-event and at the end.
+Deques, running sums and dicts, one object a player, with the windows (tiles for bets), sessions, silences and
+episodes of the engine: on a log in order it has to find the same alerts, and a test sees to that.
+
+Left out is what such a log does not need: repeats, late events, corrections, money in several currencies,
+and putting the minutes of a player's simultaneous sessions in one order. So are the text and evidence of
+alerts. Moments (silences, minutes of a session) are judged on the player's next event, and at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec import UnsetType
 
 from detector.bench.by_hand_windows import WEEK_US, Losses, Nights, Recent, Weeks
 from detector.engine.places import Places
-from detector.events.instants import DAY_US, HOUR_US, MINUTE_US, QUARTER_US, local_parts, micros
+from detector.events.instants import DAY_US, HOUR_US, MINUTE_US, QUARTER_US, local_parts, micros, rfc3339_ms
 from detector.events.vocabulary import (
     AnyEvent,
     Bet,
@@ -37,8 +37,9 @@ from detector.events.vocabulary import (
     WithdrawalCancel,
     WithdrawalRequest,
 )
+from detector.language.rule import SEVERITIES
 
-LOW, MEDIUM, HIGH, CRITICAL = range(4)
+LOW, MEDIUM, HIGH, CRITICAL = range(len(SEVERITIES))
 NEVER = 2**62
 GAP_US = 30 * MINUTE_US
 SILENCE_US = 14 * DAY_US
@@ -70,7 +71,18 @@ EXCLUSION = Terms("self-exclusion-request@1", CRITICAL, 15 * MINUTE_US, NEVER)
 
 RULES = frozenset(
     terms.rule
-    for terms in (CANCELLED, ESCALATION, FREQUENCY, IN_SESSION, DISTRESS, FAILED, LONG, CHURN, NIGHT, EXCLUSION)
+    for terms in (
+        CANCELLED,
+        ESCALATION,
+        FREQUENCY,
+        IN_SESSION,
+        DISTRESS,
+        FAILED,
+        LONG,
+        CHURN,
+        NIGHT,
+        EXCLUSION,
+    )
 )
 """The rules, and the versions of them, that are written out here."""
 TIMED = frozenset({LONG.rule, CHURN.rule})
@@ -85,6 +97,10 @@ class Found(NamedTuple):
     kind: str
     severity: int
     opened_us: int
+
+
+Told = tuple[str, str, str, str, str]
+"""The same as an alert's JSON has it: player, rule, kind, severity, opened_at."""
 
 
 @dataclass(slots=True)
@@ -266,9 +282,7 @@ class ByHand:
             self.weeks = Weeks()
         day = self.today.add(at)
         counts = {"24h": day, "7d": self.week.add(at), "month": self.month.add(at)}
-        beyond = any(
-            limit is not None and counts[period] > limit for period, limit in self.limits.items()
-        )
+        beyond = any(limit is not None and counts[period] > limit for period, limit in self.limits.items())
         if day >= 5 or beyond:
             self._held(FREQUENCY, at, HIGH if day >= 5 and beyond else MEDIUM)
         recent, *before = self.weeks.add(at, event.amount)
@@ -307,7 +321,11 @@ class ByHand:
         self._held(DISTRESS, at, CRITICAL)
 
     def _limit_change(self, event: LimitChange, _: int, __: Session | None) -> None:
-        if event.limit == "deposit_count" and event.period is not None and not isinstance(event.new, UnsetType):
+        if (
+            event.limit == "deposit_count"
+            and event.period is not None
+            and not isinstance(event.new, UnsetType)
+        ):
             self.limits[event.period] = event.new
 
     def _profile(self, event: PlayerProfile, _: int, __: Session | None) -> None:
@@ -393,6 +411,10 @@ class Rules:
         return state, found
 
 
-def settled(found: Iterable[Found], watermark_us: int) -> list[Found]:
-    """What stands once time has come to the watermark: moments beyond it are not yet to be judged."""
-    return [each for each in found if each.rule not in TIMED or each.opened_us <= watermark_us]
+def settled(found: Iterable[Found], watermark_us: int) -> list[Told]:
+    """What stands once time has come to the watermark, sorted: moments beyond it are not yet to be judged."""
+    return sorted(
+        (each.player, each.rule, each.kind, SEVERITIES[each.severity], rfc3339_ms(each.opened_us))
+        for each in found
+        if each.rule not in TIMED or each.opened_us <= watermark_us
+    )

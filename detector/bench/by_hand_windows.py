@@ -116,7 +116,7 @@ class Losses:
             tiles.popleft()
 
     def before(self, due: int) -> tuple[int, float]:
-        """The loss of the week that ended a fortnight before `due`, and a usual week's in the four before it."""
+        """The loss of the week that ended a fortnight before, and a usual week's of the four before that."""
         start, stop = (due - 3 * WEEK_US) // LOSS_TILE_US, (due - 2 * WEEK_US) // LOSS_TILE_US
         lost = sum(loss for tile, loss in self.tiles if start <= tile <= stop)
         # The tiles of 28 days are four times as wide.

@@ -46,10 +46,16 @@ def measure(plan: Plan) -> list[Row]:
     ):
         plan.tell(f"history: {name}")
         engine = Engine(rules, keep_records=False)
-        _feed(engine, ((event, fingerprint(event)) for event in _stretch(players, _NOW_US - span_us, span_us, count)))
+        _feed(
+            engine,
+            ((event, fingerprint(event)) for event in _stretch(players, _NOW_US - span_us, span_us, count)),
+        )
         contestants[name] = _Tails(engine, players)
     figures = interleaved(contestants, plan)
-    note = f"{len(players)} players, {TAIL} events of each a round, decoding left out; flat: at most {FLAT} ×"
+    note = (
+        f"players: {len(players)}; {TAIL} events of each a round, decoding left out; processor time; "
+        f"flat means at most {FLAT} ×"
+    )
     return [
         Row(
             name=name,

@@ -67,9 +67,10 @@ def measure(plan: Plan) -> list[Row]:
             then=THEN_MS,
             at_least=False,
             notes=[
-                f"{TOGETHER} events a POST, {config.players:,} players, {len(every):,} alerts: median {median(every):.1f} ms, "
-                f"p99 of all {_percentile(every, 0.99):.1f} ms, longest {max(every):.1f} ms; from when a POST "
-                "is due until the alert stands in tw:alerts, on disk"
+                f"{TOGETHER} events a POST, {config.players:,} players, {len(every):,} alerts: "
+                f"median {median(every):.1f} ms, p99 of all {_percentile(every, 0.99):.1f} ms, "
+                f"longest {max(every):.1f} ms; from when a POST is due until the alert stands in tw:alerts, "
+                "on disk"
             ],
         )
     ]
@@ -115,7 +116,9 @@ def _with_probes(lines: Iterable[bytes], number: int) -> list[tuple[bytes, str |
     return mixed
 
 
-async def _round(clients: Sequence[Client], redis: Redis, mixed: Sequence[tuple[bytes, str | None]]) -> list[float]:
+async def _round(
+    clients: Sequence[Client], redis: Redis, mixed: Sequence[tuple[bytes, str | None]]
+) -> list[float]:
     """Send events at the rate, and return how long each probe's alert took to be readable, in ms."""
     due: dict[str, float] = {}
     waits: list[float] = []

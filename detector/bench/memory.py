@@ -39,8 +39,8 @@ def measure(plan: Plan) -> list[Row]:
             before = _traced()
             span_us = _feed(engine, path)
             mix = (
-                f"{config.players:,} simulated players, {config.troubled:.0%} in trouble, {config.events:,} events "
-                f"in {span_us // DAY_US} days, one pack of {len(rules)} rules"
+                f"{config.players:,} simulated players, {config.troubled:.0%} in trouble, "
+                f"{config.events:,} events in {span_us // DAY_US} days, {len(rules)} rules"
             )
             return _take_apart(engine, before, mix)
         finally:
@@ -87,10 +87,31 @@ def _take_apart(engine: Engine, before: int, mix: str) -> list[Row]:
     ids_b = whole - without_ids + folded_ids_b
     idle = f"{IDLE_US // HOUR_US} h"
     return [
-        _row("memory/alive", f"a player with an event in the last {idle}, as objects", alive_b, living, mix, True),
+        _row(
+            "memory/alive",
+            f"a player with an event in the last {idle}, as objects",
+            alive_b,
+            living,
+            mix,
+            True,
+        ),
         _row("memory/folded", "a player idle for longer, as a record", folded_b, count - living, mix, False),
-        _row("memory/held", "a player of the mix as the engine holds them, shared parts included", held_b, count, mix, True),
-        _row("memory/ids", "beside all these: ids kept for 48 h to tell repeats", ids_b, count, f"{ids:,} ids", False),
+        _row(
+            "memory/held",
+            "a player of the mix as the engine holds them, shared parts included",
+            held_b,
+            count,
+            mix,
+            True,
+        ),
+        _row(
+            "memory/ids",
+            "beside all these: ids kept for 48 h to tell repeats",
+            ids_b,
+            count,
+            f"{ids:,} ids",
+            False,
+        ),
     ]
 
 

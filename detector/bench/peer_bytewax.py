@@ -3,6 +3,9 @@
 Bytewax is installed on its own (requirements/bench.txt); where it has no wheel, importing this fails.
 """
 
+# Types must check with bytewax and without.
+# mypy: allow-subclassing-any
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +19,7 @@ from bytewax.inputs import DynamicSource, StatelessSourcePartition
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import run_main
 
-from detector.bench.by_hand import ByHand, End, Found, Rules, settled
+from detector.bench.by_hand import ByHand, End, Found, Rules, Told, settled
 from detector.drivers.lines import LogReader
 from detector.engine.engine import GRACE_US
 from detector.events.decode import Decoder, Refusal
@@ -117,9 +120,9 @@ class WithIntake:
         return known, found
 
 
-def run(path: str, peer: RulesAlone | WithIntake) -> list[Found]:
+def run(path: str, peer: RulesAlone | WithIntake) -> list[Told]:
     """Run the flow over a log, and what it found once time has come to the log's watermark."""
-    found: list[Found] = []
+    found: list[tuple[str, Found]] = []
     watermark_us = 0
 
     def read(lines: list[bytes]) -> list[tuple[str, Any]]:
@@ -132,8 +135,10 @@ def run(path: str, peer: RulesAlone | WithIntake) -> list[Found]:
 
     flow = Dataflow("rules_by_hand")
     items = op.flat_map_batch("read", op.input("log", flow, _Log(path)), read)
-    op.output("found", op.stateful_flat_map("rules", items, peer.step), _Into(found))
-    run_main(flow)
+    step: Any = peer.step
+    op.output("found", op.stateful_flat_map("rules", items, step), _Into(found))
+    start: Any = run_main
+    start(flow)
     return settled((each for _, each in found), watermark_us)
 
 

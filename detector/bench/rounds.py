@@ -37,7 +37,9 @@ class Row(msgspec.Struct, kw_only=True):
 
     @property
     def figures(self) -> list[float]:
-        """What the targets are for, one a round."""
+        """What the targets are for, one a round; none where the row was not measured."""
+        if self.missing is not None:
+            return []
         if self.peer is None:
             return self.ours
         return [ours / peer for ours, peer in zip(self.ours, self.peers, strict=True)]

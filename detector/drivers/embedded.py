@@ -22,15 +22,15 @@ import msgspec
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ResponseError
-from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import TimeoutError as NoAnswer
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from detector.drivers.clock import wall_clock_us
 from detector.drivers.faults import where
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.streams import (
     ALERTS,
+    CONFLICT,
     DEAD,
     ENGINE,
     EVENTS,
@@ -75,11 +75,6 @@ class Options:
     alerts_kept: int = 100_000
     dead_kept: int = 10_000
     feed_kept: int = 10_000
-
-
-def wall_clock_us() -> int:
-    """Now, in µs since the epoch."""
-    return time.time_ns() // 1000
 
 
 class EmbeddedDetector:
@@ -128,8 +123,9 @@ class EmbeddedDetector:
             while not stop.is_set():
                 try:
                     self._serve(redis, stop)
-                except (NoConnection, NoAnswer, BusyLoadingError) as error:
-                    log.warning("redis went away", error=type(error).__name__)
+                except RedisError as error:
+                    # It is gone, reads its log, or can take no writes; its message may repeat a command.
+                    log.warning("redis cannot be worked with", error=type(error).__name__)
                     stop.wait(0.5)
                 except LeaseLost:
                     log.warning("the lease was lost")
@@ -139,11 +135,10 @@ class EmbeddedDetector:
     def _serve(self, redis: Redis, stop: threading.Event) -> None:
         """Work from taking the lease to giving it back."""
         lease = Lease(redis, self._options.lease_s)
+        engine = self._make_engine()
         if not lease.acquire(stop):
             return
-        term = _Term(
-            self._make_engine(), redis, lease, self._decoder, self._options, self._clock, self._feared
-        )
+        term = _Term(engine, redis, lease, self._decoder, self._options, self._clock, self._feared)
         try:
             term.load()
             while not stop.is_set():
@@ -241,9 +236,7 @@ class _Term:
                 )
                 raise _Failed(entry) from None
             if outcome is Outcome.CONFLICT:
-                self._bury(
-                    Refusal("conflict", "$.id: was seen before with other content", original), received
-                )
+                self._bury(Refusal("conflict", CONFLICT, original), received_us)
         engine.tick(engine.watermark_us)
 
     def _bury(self, refusal: Refusal, received_us: int | None) -> None:

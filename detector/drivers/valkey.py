@@ -101,6 +101,14 @@ class Server:
             return None
         return self._process.pid
 
+    @property
+    def last_words(self) -> str:
+        """The last line of its log, for when it ended by itself."""
+        with contextlib.suppress(OSError):
+            lines = (self.data_dir / "valkey.log").read_text(errors="replace").splitlines()
+            return next((line for line in reversed(lines) if line.strip()), "it left no word")
+        return "it left no word"
+
     def __enter__(self) -> Server:
         self.start()
         return self
@@ -138,21 +146,15 @@ class Server:
         silent_since = time.monotonic()
         while True:
             if process.poll() is not None:
-                raise StateError(f"Redis ended as it started on {self.data_dir}: {self._last_words()}")
+                raise StateError(f"Redis ended as it started on {self.data_dir}: {self.last_words}")
             answer = _ask(self.socket, "PING")
             if answer.startswith(b"+PONG"):
                 return
             if answer:  # -LOADING: it reads its log, which may take minutes
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > SILENT_START_S:
-                raise StateError(f"Redis does not answer on {self.socket}: {self._last_words()}")
+                raise StateError(f"Redis does not answer on {self.socket}: {self.last_words}")
             time.sleep(0.01)
-
-    def _last_words(self) -> str:
-        with contextlib.suppress(OSError):
-            lines = (self.data_dir / "valkey.log").read_text(errors="replace").splitlines()
-            return next((line for line in reversed(lines) if line.strip()), "it left no word")
-        return "it left no word"
 
 
 def _socket_path(data_dir: Path) -> Path:

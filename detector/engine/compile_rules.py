@@ -36,6 +36,11 @@ def hit(times: dict[int, list[int]] | None, measure: int, after_us: int, upto_us
     return times is not None and any(after_us < at <= upto_us for at in times.get(measure, ()))
 
 
+def hit_session(times: list[tuple[int, int]], measure: int, upto_us: int) -> bool:
+    """Whether money of a session that no rate could convert lies at or before an instant."""
+    return any(known == measure and at <= upto_us for known, at in times)
+
+
 def spread(n: int, total: float, squares: float) -> float | None:
     """Standard deviation with ddof 0 from sums; unknown for fewer than two."""
     return None if n < 2 else sqrt(max(0, n * squares - total * total)) / n
@@ -193,7 +198,7 @@ class _Judgement(Emitter):
         value = self._totals(node, totals, columns)
         test = "s is None"
         if node.converted and not self.rated:
-            test += f" or s.unrated is not None and {self.plan.measure_of(node)} in s.unrated"
+            test += f" or s.unrated is not None and hit_session(s.unrated, {self.plan.measure_of(node)}, t)"
         return Value(block.put(f"None if {test} else {value.name}"), True)
 
 
@@ -207,6 +212,7 @@ def compile_rule(
     constants: dict[str, Any] = {
         "flush": flush,
         "hit": hit,
+        "hit_session": hit_session,
         "spread": spread,
         "pick": pick,
         "remembered": remembered,

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from detector.engine.compile_events import EventCompiler, Weight
-from detector.engine.judging import Effects, Judged, Judges
+from detector.engine.judging import RECENT, Effects, Judged, Judges
 from detector.engine.places import Places
 from detector.engine.plan import Plan
 from detector.engine.records import Records
@@ -48,8 +48,7 @@ ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_canc
 AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
 FINENESS = 2**30
 """Into how many parts of a minor unit converted money is cut."""
-RECENT = 20
-"""How many ids of non-bet events are kept a player, to be shown in alerts."""
+RECENT_SLACK = 4  # so that not every event looks for what to drop
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
 
@@ -223,7 +222,7 @@ class Engine:
         name = identity(event.source, event.id)
         if content is None:
             content = fingerprint(event)
-        known = p.seen.admit(name, content, at, clock)
+        known = p.seen.admit(name, content, clock)
         if known is not None:
             return self._known(known == content)
         self.counts.accepted += 1
@@ -332,13 +331,18 @@ class Engine:
             if p.slots[slot] is None or p.slots[slot] < at:
                 p.slots[slot] = at
 
-    @staticmethod
-    def _show(p: Player, kind: _Kind, at: int, event: str) -> None:
+    def _show(self, p: Player, kind: _Kind, at: int, event: str) -> None:
+        """Keep an id to be shown in alerts: the latest few, and all that an open moment may still show."""
         if p.recent is None:
             p.recent = []
-        p.recent.append((at, kind.code, event))
-        if len(p.recent) > RECENT:
-            p.recent.remove(min(p.recent))
+        p.recent.append((at, kind.code, event, NEVER))
+        if len(p.recent) <= RECENT + RECENT_SLACK:
+            return
+        low = min(p.clock, self._low_us)
+        standing = sorted(known[0] for known in p.recent if known[0] <= low and known[3] == NEVER)
+        if len(standing) > RECENT:
+            oldest = standing[-RECENT]
+            p.recent = [known for known in p.recent if known[0] >= oldest]
 
     @staticmethod
     def _note_profile(p: Player, event: PlayerProfile, at: int) -> None:
@@ -368,7 +372,9 @@ class Engine:
     def _session_then(self, p: Player, target: AnyEvent, at: int) -> Session | None:
         """The session that a target went to: the one it names, else the latest that was on at its time."""
         if target.session is not None:
-            return self._named(p, target.session)
+            session = self._named(p, target.session)
+            # One that began later is another, of the same name.
+            return session if session is not None and session.start <= at else None
         on = [s for s in p.sessions.values() if s.start <= at <= min(s.last, s.closed_at)]
         return max(on, key=lambda session: session.start, default=None)
 
@@ -424,6 +430,8 @@ class Engine:
         if len(p.undone) >= 64 and not self.plan.lifetime:
             limit = p.clock - max(self.plan.reach_us, MEMORY_US)
             p.undone = {known: when for known, when in p.undone.items() if when > limit}
+            if p.awaited:
+                p.awaited = {known: when for known, when in p.awaited.items() if when > limit}
         p.undone[name] = at
         if at > p.clock - MEMORY_US and not p.seen.knows(name, p.clock):
             if p.awaited is None:
@@ -440,7 +448,7 @@ class Engine:
             if self._timed:
                 self._retract(p, kind, carried, at, session, turn)
         if p.recent is not None:
-            p.recent = [known for known in p.recent if known[2] != target]
+            p.recent = [(*known[:3], turn) if known[2] == target else known for known in p.recent]
         self.judges.note(p, kind.type, carrier.id)
 
     def _retract(
@@ -615,12 +623,12 @@ class Engine:
             self.counts.unrated += 1
             times.append(at_us)
             if session is not None:
-                session.unrated = [*(session.unrated or ()), measure]
+                session.unrated = [*(session.unrated or ()), (measure, at_us)]
             return
         if at_us in times:
             times.remove(at_us)
-        if session is not None and session.unrated and measure in session.unrated:
-            session.unrated.remove(measure)
+        if session is not None and session.unrated and (measure, at_us) in session.unrated:
+            session.unrated.remove((measure, at_us))
 
     def __len__(self) -> int:
         """How many players are known."""

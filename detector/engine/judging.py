@@ -14,9 +14,10 @@ from detector.events.instants import rfc3339_ms
 from detector.events.money import Currencies
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Quantity, Since
-from detector.players.player import Episode, Player, Session
+from detector.players.player import NEVER, Episode, Player, Session
 
-EVENTS_SHOWN = 20
+RECENT = 20
+"""How many of the latest ids, bets apart, an alert may show."""
 
 
 @dataclass(slots=True)
@@ -148,13 +149,15 @@ class Judges:
 
     def _events(self, judged: Judged, p: Player, at_us: int, event: str | None) -> list[str]:
         found = [] if event is None else [event]
-        for at, code, known in reversed(p.recent or ()):
+        # At a moment a correction counts from its own time on; at an event it counts once it is here.
+        now = at_us if event is None else NEVER
+        standing = [known for known in p.recent or () if known[0] <= at_us and known[3] > now - (event is not None)]
+        standing.sort(key=lambda known: known[0])
+        for at, code, known, _ in reversed(standing[-RECENT:]):
             reach = judged.reads.get(self.types[code])
-            if reach is None or at > at_us or known == event:
-                continue
-            if reach < 0 or at > at_us - reach:
+            if reach is not None and known != event and (reach < 0 or at > at_us - reach):
                 found.append(known)
-        return found[: EVENTS_SHOWN + (event is not None)]
+        return found
 
     def note(self, p: Player, type_: str, event: str) -> None:
         """A correction changed what open episodes may stand on: their alerts gain a note."""

@@ -200,7 +200,8 @@ class Plan:
         """The columns and picks of an exact slot that an event gives whenever it is looked at."""
         steady = [not _hangs_on_arrival(measure) for measure in self.measures]
         return (
-            tuple(place for place, (measure, _) in enumerate(slot.columns) if steady[measure]),
+            # Squares of converted money are too large for their differences to be told.
+            tuple(place for place, (measure, stat) in enumerate(slot.columns) if steady[measure] and stat != "sq"),
             tuple(place for place, measure in enumerate(slot.picks) if steady[measure]),
         )
 

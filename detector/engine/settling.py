@@ -231,7 +231,8 @@ class Settler:
         elif kind.type == "break_start":
             self._away(p, at)
             if until == NEVER:
-                p.break_open = True
+                # Without an end it lasts to the next activity, which may have come before it.
+                p.break_open = p.active_at < at
             else:
                 p.break_until = max(p.break_until, until)
         elif kind.type == "self_exclusion":
@@ -276,5 +277,6 @@ class Settler:
             for other in [s for s in p.running if s is not session and s.settled_open and s.channel == session.channel]:
                 self._close(p, other)
         elif type_ == "session_end" and session.settled_open:
+            session.settled_last = at  # what came after it, though sooner, is a straggler
             self._close(p, session)
 

@@ -47,7 +47,7 @@ class Session:
         self.last = start_us
         self.closed_at = NEVER
         self.totals: list[Any] | None = None
-        self.unrated: list[int] | None = None  # measures with money that no rate could convert
+        self.unrated: list[tuple[int, int]] | None = None  # (measure, time) of money no rate could convert
         self.settled_start = NEVER
         self.settled_last = LONG_AGO
         self.settled_open = True
@@ -162,7 +162,8 @@ class Player:
         self.slots: list[Any] = [None] * slots
         self.sessions: dict[str, Session] = {}
         self.episodes: dict[str, Episode] = {}
-        self.recent: list[tuple[int, int, str]] | None = None  # (at, type code, id) of the latest events
+        # (at, type code, id, when a correction took it back) of the latest events but bets.
+        self.recent: list[tuple[int, int, str, int]] | None = None
         self.undone: dict[int, int] | None = None  # identity → time of targets already taken back
         self.awaited: dict[int, int] | None = None  # identity → time of targets taken back before they came
         self.unrated: dict[int, list[int]] | None = None  # measure → times of money no rate could convert

@@ -25,10 +25,11 @@ class Seen:
         # At or before every kept time; when it falls a whole memory behind, the arrays are swept.
         self.oldest_us = 2**62
 
-    def admit(self, identity: int, content: int, at_us: int, clock_us: int) -> int | None:
+    def admit(self, identity: int, content: int, clock_us: int) -> int | None:
         """Remember an id, unless it is known: then the content it is known with comes back.
 
-        `clock_us` is the player's clock with this event applied.
+        `clock_us` is the player's clock with this event applied. The memory runs from there, and not from the
+        event's own time, or one that comes days late could be sent twice and be counted twice.
         """
         ids = self.ids
         limit = clock_us - MEMORY_US
@@ -37,19 +38,16 @@ class Seen:
             if self.times[place] > limit:
                 return self.contents[place]
             self.contents[place] = content
-            self.times[place] = at_us
-            self.oldest_us = min(self.oldest_us, at_us)
-            return None
-        if at_us <= limit:
+            self.times[place] = clock_us
             return None
         ids.insert(place, identity)
         self.contents.insert(place, content)
-        self.times.insert(place, at_us)
-        if at_us < self.oldest_us:
-            self.oldest_us = at_us
-        # Not before a whole further memory has passed: a sweep reads every id.
+        self.times.insert(place, clock_us)
         if self.oldest_us <= limit - MEMORY_US:
+            # Not before a whole further memory has passed: a sweep reads every id.
             self.sweep(clock_us)
+        elif self.oldest_us > clock_us:
+            self.oldest_us = clock_us
         return None
 
     def knows(self, identity: int, clock_us: int) -> bool:

@@ -87,8 +87,8 @@ class Series:
         for place in range(bisect_left(times, at_us), bisect_right(times, at_us)):
             base = place * width
             row = [totals[base + width + c] - totals[base + c] for c in range(width)]
-            # Differences of running totals of converted money are exact only to rounding.
-            if any(abs(row[c] - numbers[c]) > 1e-9 * max(1, abs(numbers[c])) for c in firm[0]):
+            # Differences of running totals of converted money are exact only to their rounding.
+            if any(abs(row[c] - numbers[c]) > 1e-9 * (1 + abs(numbers[c])) for c in firm[0]):
                 continue
             if picks is not None and self.picks is not None:
                 known = self.picks[place]

@@ -21,7 +21,7 @@ from redis import Redis
 
 from api.embedded import embedded, serve, serving
 from api.settings import Settings
-from detector.drivers.embedded import wall_clock_us
+from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError
 from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
@@ -148,7 +148,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "the detector is killed"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "the detector", "Redis"])
 def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None:
     script = tmp_path / "run.py"
     script.write_text(RUN)
@@ -160,16 +160,21 @@ def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None
         pid, url = process.stdout.readline().split()
         with Redis.from_url(url, protocol=2) as redis:
             redis_pid = redis.info("server")["process_id"]
-        if how == "Ctrl-C":
-            os.killpg(process.pid, signal.SIGINT)
-        else:
-            os.kill(*((process.pid, signal.SIGTERM) if how == "SIGTERM" else (int(pid), signal.SIGKILL)))
+        match how:
+            case "Ctrl-C":
+                os.killpg(process.pid, signal.SIGINT)
+            case "SIGTERM":
+                process.terminate()
+            case "the detector":
+                os.kill(int(pid), signal.SIGKILL)
+            case "Redis":
+                os.kill(redis_pid, signal.SIGKILL)
         _, errors = process.communicate(timeout=30)
     assert is_gone(int(pid))
     assert is_gone(redis_pid)
-    if how == "the detector is killed":
+    if how in ("the detector", "Redis"):
         assert process.returncode == 1
-        assert "the detector ended by itself (killed by signal 9)" in errors
+        assert f"{how} ended by itself" in errors
     else:
         assert process.returncode == 0
         assert "Traceback" not in errors

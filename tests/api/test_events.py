@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -181,6 +182,15 @@ async def test_a_full_stream_turns_events_away_for_now(client: httpx.AsyncClient
     assert int(response.headers["retry-after"]) > 0
     redis.xtrim("tw:events", maxlen=0)
     assert statuses(await post(client, second, LINES)) == ["accepted"] * 40
+
+
+async def test_senders_at_the_same_time_are_told_apart(valkey: Server, redis: Redis) -> None:
+    log = [event(f"a{n}") for n in range(700)]
+    async with serving(valkey.url) as client:
+        reports = await asyncio.gather(*(post(client, b"\n".join(log), LINES) for _ in range(8)))
+    assert sum(each.json()["accepted"] for each in reports) == 700
+    assert sum(each.json()["repeated"] for each in reports) == 7 * 700
+    assert sorted(each[b"e"] for each in read(redis, "tw:events")) == sorted(log)
 
 
 async def test_several_chunks_of_one_body_stay_in_order(valkey: Server, redis: Redis) -> None:

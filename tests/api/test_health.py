@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from detector.drivers.valkey import Server
 from tests.api.serving import post, problem, serving
 from tests.drivers.small import event
 
@@ -30,6 +33,21 @@ async def test_ready_when_the_detector_is(
         assert problem(response) == (503, "not-ready")
         assert response.json()["checks"] == checks
         assert response.json()["detail"] == f"detector: {detector}"
+
+
+async def test_redis_may_be_killed_and_come_back_with_all_that_was_confirmed() -> None:
+    with tempfile.TemporaryDirectory(prefix="tw") as home:
+        with Server(Path(home)) as server:
+            url = server.url
+        async with serving(url) as client:
+            for number in range(3):
+                assert problem(await post(client, event(f"e{number}"))) == (503, "store-unavailable")
+                with Server(Path(home)) as server:
+                    assert (await post(client, event(f"e{number}"))).json()["accepted"] == 1
+                    assert server.pid is not None
+                    os.kill(server.pid, signal.SIGKILL)
+        with Server(Path(home)), Redis.from_url(url, protocol=2) as redis:
+            assert redis.xlen("tw:events") == 3
 
 
 async def test_without_redis() -> None:

@@ -14,10 +14,11 @@ import pytest
 import typer
 from redis import Redis
 
-from api.app import create_app, wall_clock_us
+from api.app import create_app
 from api.cli import app
 from api.settings import PREFIX, Settings, read_settings
 from detector.drivers import streams
+from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
 from detector.events.decode import REASONS, Decoder, Refusal
 from detector.events.money import Currencies

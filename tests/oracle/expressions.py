@@ -35,6 +35,7 @@ class Moment:
     currency: str | None
     rates: Rates
     arrival: Arrival | None = None
+    by_time: bool = False  # a moment, where a correction stands from its own time on
 
 
 Term = Callable[[Moment], Known]
@@ -279,6 +280,7 @@ class Reader:
                 moment.session,
                 lambda arrival: accepts(moment, arrival),
                 lambda arrival, name: reads(moment, arrival, name),
+                by_time=moment.by_time,
             )
 
         self.quantities[self.text[first : self.tokens[self.at - 1][3]]] = term

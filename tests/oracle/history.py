@@ -84,15 +84,21 @@ class Arrival:
     session: Session | None = None
     gap: int | None = None
     local: datetime | None = None
+    clock: int = 0  # the player's, with this event
     corrections: list[Arrival] = field(default_factory=list)
 
-    def cancelled(self, at: int) -> bool:
-        """Did a correction known at `at` stand before it came?"""
-        return any(c.number < self.number and c.ts <= at for c in self.corrections)
+    def cancelled(self, at: int, *, by_time: bool = False) -> bool:
+        """Did a correction known at `at` stand before it came?
+
+        At a moment (`by_time`) what counts is not who arrived first: an event stands until the time of its
+        correction, unless that is no later than its own.
+        """
+        known = [c for c in self.corrections if c.number < self.number and c.ts <= at]
+        return any(not by_time or c.ts <= self.ts for c in known)
 
     def undone(self, at: int) -> bool:
-        """Was it undone, by what is known at `at`, after it had been counted?"""
-        return any(c.number > self.number and c.ts <= at for c in self.corrections)
+        """Was it undone, by what is known at `at`?"""
+        return any(c.ts <= at for c in self.corrections)
 
     @property
     def carried(self) -> dict[str, Any] | None:
@@ -184,6 +190,7 @@ class History:
         if known is not None:
             return "repeated" if known.content == content else "conflict"
         self.settle_corrections(new, clock)
+        new.clock = clock
         new.session = self.session_of(new, clock)
         new.gap = self.gap_of(new)
         new.local = self.local_time(new)
@@ -193,7 +200,7 @@ class History:
     def remembered(self, source: str, event_id: str, clock: int) -> Arrival | None:
         for old in self.arrivals:
             same = (old.content["source"], old.content["id"]) == (source, event_id)
-            if same and old.ts > clock - MEMORY:
+            if same and old.clock > clock - MEMORY:
                 return old
         return None
 

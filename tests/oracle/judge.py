@@ -96,7 +96,8 @@ class Court:
     alerts: list[dict[str, Any]] = field(default_factory=list)
 
     def judge(self, rule: Rule, history: History, at: int, session: Session | None) -> None:
-        moment = Moment(history, at, session, rule.currency or history.currency, self.rates)
+        currency = rule.currency or history.currency
+        moment = Moment(history, at, session, currency, self.rates, by_time=not rule.events)
         if rule.when(moment) != TRUE:
             return
         episode = self.episodes.setdefault((history.player, rule.id), Episode())

@@ -48,6 +48,8 @@ def measured(
     session: Session | None,
     accepts: Callable[[Arrival], bool],
     reads: Callable[[Arrival, str], Known],
+    *,
+    by_time: bool = False,
 ) -> Known:
     """The quantity's value at `at`, on the events up to then; None is unknown.
 
@@ -57,7 +59,9 @@ def measured(
         return None
     picked: list[Arrival] = []
     for arrival in arrivals:
-        if arrival.type != quantity.type or arrival.ts > at or arrival.cancelled(at):
+        if arrival.type != quantity.type or arrival.ts > at:
+            continue
+        if arrival.cancelled(at, by_time=by_time):
             continue
         if quantity.forgets_undone and arrival.undone(at):
             continue

@@ -295,12 +295,17 @@ def unsettled(book: Book, arrival: Arrival) -> bool:
     """Does it correct what has left the memory in a way that only an endless memory could get right?
 
     That is: a target taken to have arrived which had not, or was undone before, or comes after its correction
-    has been forgotten; and an id accepted twice.
+    has been forgotten; and an id accepted twice. Nor can it be told to which session a target went that names
+    none, nor what hour it was where a profile came late.
     """
     history = book.players[arrival.player]
     wanted = history.target_of(arrival)
+    if arrival.type == "player_profile" and arrival.ts < history.clock:
+        return True
     if wanted is not None:
         assert arrival.carried is not None
+        if "session" not in arrival.carried:
+            return True
         targets = [a for a in history.arrivals if (a.content["source"], a.content["id"]) == wanted]
         if len(targets) > 1:
             return True

@@ -94,11 +94,7 @@ NUMBERS = [
     "last(bet.payout) over 10m",
     "first(bet.payout) over 24h before 90m",
 ]
-DURATIONS = [
-    "mean(deposit.gap) over lifetime",
-    "min(bet.gap) over 24h",
-    "max(deposit.gap) where amount > 0 over 7d",
-]
+DURATIONS: list[str] = []  # `gap` hangs on the order of arrival and cannot be undone: see tests/engine
 TEXTS = [
     "last(deposit.method) over 24h",
     "first(bet.product) over session",

@@ -1,0 +1,62 @@
+"""`tiltwatch bench`: how fast and how small, with peers beside it in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from detector.bench import report
+from detector.bench.rounds import Plan, Row
+from detector.errors import InputError
+
+WIDTH = 100
+"""Columns that the table needs; where output goes to a file nobody says how many there are."""
+
+
+class Subject(StrEnum):
+    """What can be measured, each by the module of `detector.bench` with its name."""
+
+    REPLAY = "replay"
+    MEMORY = "memory"
+    HISTORY = "history"
+    LATENCY = "latency"
+    EMBEDDED = "embedded"
+
+
+def command(
+    subjects: Annotated[
+        list[Subject] | None,
+        typer.Argument(metavar="[SUBJECT]...", help="What to measure; everything if left out."),
+    ] = None,
+    events: Annotated[int, typer.Option(min=1, help="Events in the simulated logs.")] = 300_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more warms up.")] = 5,
+    json: Annotated[Path | None, typer.Option(help="Write every round's figures here.")] = None,
+) -> None:
+    """Measure speed and size, peers beside it in the same run; a missed target is no error."""
+    where = report.machine()
+    rows = measure(subjects or list(Subject), events, rounds)
+    if json is not None:
+        try:
+            json.write_bytes(report.to_json(rows, where))
+        except OSError as error:
+            raise InputError(f"{json}: {error.strerror or error}") from error
+    console = Console()
+    report.show(rows, where, console if console.width >= WIDTH else Console(width=WIDTH))
+
+
+def measure(subjects: Sequence[Subject], events: int, rounds: int) -> list[Row]:
+    """The rows of some subjects; what goes on meanwhile is shown on a terminal."""
+    rows: list[Row] = []
+    with Console(stderr=True).status("") as status:
+        plan = Plan(events, rounds, status.update)
+        for subject in subjects:
+            # Other commands must not wait for what only this one imports.
+            of_subject: Callable[[Plan], list[Row]] = import_module(f"detector.bench.{subject}").measure
+            rows += of_subject(plan)
+    return rows
