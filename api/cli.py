@@ -59,9 +59,7 @@ def api() -> None:
 
 @app.command()
 def bench(
-    rows: Annotated[
-        list[str] | None, typer.Argument(help="The rows to measure; all if left out.")
-    ] = None,
+    rows: Annotated[list[str] | None, typer.Argument(help="The rows to measure; all if left out.")] = None,
 ) -> None:
     """Measure speed and size, peers beside it in the same run."""
     raise SettingsError(f"not mounted yet: {rows}")

@@ -153,14 +153,17 @@ async def _round(
             due.update((player, at) for _, player in batch if player is not None)
             sending.put_nowait([line for line, _ in batch])
 
-    async with asyncio.TaskGroup() as group:
-        senders = [group.create_task(send(client)) for client in clients]
-        feeding = group.create_task(feed())
-        await watch()
-        await feeding
-        await sending.join()
-        for sender in senders:
-            sender.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            senders = [group.create_task(send(client)) for client in clients]
+            feeding = group.create_task(feed())
+            await watch()
+            await feeding
+            await sending.join()
+            for sender in senders:
+                sender.cancel()
+    except ExceptionGroup as troubles:
+        raise troubles.exceptions[0] from None
     return waits
 
 

@@ -24,11 +24,15 @@ from detector.language.rule import SEVERITIES
 
 
 def command(
-    events: Annotated[str, typer.Argument(help="A log of events, one JSON object a line; - for standard input.")],
+    events: Annotated[
+        str, typer.Argument(help="A log of events, one JSON object a line; - for standard input.")
+    ],
     rules: Annotated[
         Path | None, typer.Option(help="Run every rule under this folder, whatever its status.")
     ] = None,
-    alerts: Annotated[str | None, typer.Option(help="Write the alerts here as JSON lines; - for stdout.")] = None,
+    alerts: Annotated[
+        str | None, typer.Option(help="Write the alerts here as JSON lines; - for stdout.")
+    ] = None,
     dead: Annotated[str | None, typer.Option(help="Write refused lines here, with why.")] = None,
     rates: Annotated[Path | None, typer.Option(help="Dated exchange rates: CSV date,from,to,rate.")] = None,
 ) -> None:

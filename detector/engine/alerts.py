@@ -256,4 +256,3 @@ def duration_text(duration_us: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
-

@@ -285,7 +285,11 @@ class EventCompiler:
         for number, slot in enumerate(self.plan.slots):
             self._into_slot(number, slot, type_, values, block, "settled", undo=undo)
         self._into_totals("settled", self.plan.session_settled, type_, values, block, undo=undo)
-        return [f"def {'unfold' if undo else 'fold'}(p, values, ts, s, keep, turn):", "    q = p.slots", *block.lines]
+        return [
+            f"def {'unfold' if undo else 'fold'}(p, values, ts, s, keep, turn):",
+            "    q = p.slots",
+            *block.lines,
+        ]
 
     def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
         """Lines that compute every measure of an event once."""
@@ -326,7 +330,9 @@ class EventCompiler:
             return []
         if measure.field in ("old", "new"):
             return [f"e.{measure.field} is not UNSET", f"e.{measure.field} is not None"]
-        return [] if FIELDS[measure.type][measure.field or ""].required else [f"e.{measure.field} is not None"]
+        return (
+            [] if FIELDS[measure.type][measure.field or ""].required else [f"e.{measure.field} is not None"]
+        )
 
     def _is_picked(self, measure: int) -> bool:
         columns = [*self.plan.session_live, *self.plan.session_settled]
@@ -360,7 +366,9 @@ class EventCompiler:
         elif slot.kind == "totals":
             self._into_totals(f"q[{number}]", slot.columns, type_, values, block, undo=undo, view=view)
 
-    def _into_exact(self, number: int, slot: Slot, values: dict[int, Value], block: Block, *, undo: bool) -> None:
+    def _into_exact(
+        self, number: int, slot: Slot, values: dict[int, Value], block: Block, *, undo: bool
+    ) -> None:
         row, picks = self._row(slot, values)
         wanted = {m for m, _ in slot.columns} | set(slot.picks)
         absent = [f"{values[m].name} is not None" for m in sorted(wanted) if values[m].maybe]
@@ -370,7 +378,9 @@ class EventCompiler:
             block.indent += "    "
         if undo:
             block.line(f"a = q[{number}]")
-            block.line(f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)}) and ts > keep - {slot.reach_us}")
+            block.line(
+                f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)}) and ts > keep - {slot.reach_us}"
+            )
         else:
             block.line(f"a = q[{number}]")
             block.line(f"if a is None: a = q[{number}] = Series({len(slot.columns)})")
@@ -397,9 +407,13 @@ class EventCompiler:
                 bare = stat == "sum" and self.plan.measures[measure].converted
                 bare = bare and self.plan.measures[measure].where is None
                 block.line(f"    a[{place - stride + 1}] += {values[measure].name if bare else n}")
-            block.line(f"else: q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
+            block.line(
+                f"else: q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})"
+            )
         else:
-            block.line(f"q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})")
+            block.line(
+                f"q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})"
+            )
 
     def _into_best(
         self, number: int, slot: Slot, values: dict[int, Value], block: Block, view: str, *, undo: bool
@@ -437,7 +451,9 @@ class EventCompiler:
             view = "settled"
             block.line("if s is not None:")
             block.line(f"    if s.settled is None: s.settled = {fresh}")
-            block.line(f"    for u in s.views(turn, {fresh}) if s.marks and s.marks[-1][0] > turn else (s.settled,):")
+            block.line(
+                f"    for u in s.views(turn, {fresh}) if s.marks and s.marks[-1][0] > turn else (s.settled,):"
+            )
             block.indent += 2 * "    "
         else:
             if where in ("session", "settled now"):
@@ -473,7 +489,9 @@ def nothing_fresh(plan: Plan) -> list[int]:
 
 def _odd(money: list[str]) -> str:
     """Source that says whether some money is absent, converted or huge: not for adding in place."""
-    return " or ".join(f"type({name}) is not int or {name} > {HUGE}" for name in dict.fromkeys(money)) or "False"
+    return (
+        " or ".join(f"type({name}) is not int or {name} > {HUGE}" for name in dict.fromkeys(money)) or "False"
+    )
 
 
 def _number(value: Value, stat: str) -> str:

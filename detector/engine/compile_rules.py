@@ -128,7 +128,9 @@ class _Judgement(Emitter):
             value = Value(block.put(f"pick({node.aggregate!r}, {found})"), node.aggregate != "distinct")
         else:
             parts = [
-                block.put(f"0 if {series} is None else {series}.total({slot.columns.index(c)}, {after}, {upto})")
+                block.put(
+                    f"0 if {series} is None else {series}.total({slot.columns.index(c)}, {after}, {upto})"
+                )
                 for c in self.plan.columns_of(node)
             ]
             value = self._combined(node.aggregate, parts)
@@ -178,7 +180,9 @@ class _Judgement(Emitter):
     def _lifetime(self, node: Quantity) -> Value:
         number = self.plan.slot_of(node, self.settled)
         totals = self.block.once(f"q[{number}]")
-        return self._known(node, str(-(2**62)), "t", self._totals(node, totals, self.plan.slots[number].columns))
+        return self._known(
+            node, str(-(2**62)), "t", self._totals(node, totals, self.plan.slots[number].columns)
+        )
 
     def _totals(self, node: Quantity, totals: str, columns: list[tuple[int, str]]) -> Value:
         block = self.block

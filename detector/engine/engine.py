@@ -22,7 +22,15 @@ from detector.engine.plan import Plan
 from detector.engine.records import Records
 from detector.engine.settling import Settler
 from detector.events.identity import fingerprint, identity
-from detector.events.instants import HOUR_US, QUARTER_US, local_parts, micros, quarter_parts, to_datetime, utc_day
+from detector.events.instants import (
+    HOUR_US,
+    QUARTER_US,
+    local_parts,
+    micros,
+    quarter_parts,
+    to_datetime,
+    utc_day,
+)
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Bet, Event, PlayerProfile, Void
 from detector.language.rule import Rule
@@ -173,7 +181,10 @@ class Engine:
             self._kinds[EVENT_TYPES[kind.type]] = kind
         self._settler = Settler(
             kinds,
-            [(d, [j for j in self.judges.rules if j.rule.trigger.silence_us == d]) for d in self.plan.silences],
+            [
+                (d, [j for j in self.judges.rules if j.rule.trigger.silence_us == d])
+                for d in self.plan.silences
+            ],
             [j for j in self.judges.rules if j.rule.trigger.during_session],
             self.judges.judge,
             eager=self.plan.eager,
@@ -291,7 +302,9 @@ class Engine:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
             self._undo(p, event, event.target, event.voided, at)
-            self._judge(p, self._kinds[type(event.voided)].judges, self._session(p, event.voided, at), event.id)
+            self._judge(
+                p, self._kinds[type(event.voided)].judges, self._session(p, event.voided, at), event.id
+            )
             return
         session = self._live_session(p, event, kind, at)
         cancelled = p.awaited.pop(name, None) if p.awaited is not None else None
@@ -580,7 +593,11 @@ class Engine:
 
     def _player(self, key: str) -> Player:
         record = self._folded.pop(key, None)
-        p = Player(key, len(self.plan.slots), self._records.fresh) if record is None else self._records.read(key, record)
+        p = (
+            Player(key, len(self.plan.slots), self._records.fresh)
+            if record is None
+            else self._records.read(key, record)
+        )
         self._players[key] = p
         return p
 
@@ -633,4 +650,3 @@ class Engine:
     def __len__(self) -> int:
         """How many players are known."""
         return len(self._players) + len(self._folded)
-

@@ -82,7 +82,9 @@ class Judges:
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.types = {code: type_ for type_, code in codes.items()}
 
-    def judge(self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None) -> None:
+    def judge(
+        self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None
+    ) -> None:
         """Judge one rule at an instant, `event` being the id that caused it."""
         if self.flush is not None and p.fresh[0] < p.fresh[1]:
             self.flush(p)
@@ -151,7 +153,9 @@ class Judges:
         found = [] if event is None else [event]
         # At a moment a correction counts from its own time on; at an event it counts once it is here.
         now = at_us if event is None else NEVER
-        standing = [known for known in p.recent or () if known[0] <= at_us and known[3] > now - (event is not None)]
+        standing = [
+            known for known in p.recent or () if known[0] <= at_us and known[3] > now - (event is not None)
+        ]
         standing.sort(key=lambda known: known[0])
         for at, code, known, _ in reversed(standing[-RECENT:]):
             reach = judged.reads.get(self.types[code])

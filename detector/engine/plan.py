@@ -190,18 +190,26 @@ class Plan:
                 settled=settled,
             )
         key = ("tiles", window.length_us, settled)
-        return self._slot(key, "tiles", f"tiles {window.length_us} {settled}", length_us=window.length_us, settled=settled)
+        return self._slot(
+            key, "tiles", f"tiles {window.length_us} {settled}", length_us=window.length_us, settled=settled
+        )
 
     def latest(self, type_: str, settled: bool) -> int:
         """The slot that holds the time of the latest event of a type."""
-        return self._slot(("latest", type_, settled), "latest", f"latest {type_} {settled}", type=type_, settled=settled)
+        return self._slot(
+            ("latest", type_, settled), "latest", f"latest {type_} {settled}", type=type_, settled=settled
+        )
 
     def firm(self, slot: Slot) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The columns and picks of an exact slot that an event gives whenever it is looked at."""
         steady = [not _hangs_on_arrival(measure) for measure in self.measures]
         return (
             # Squares of converted money are too large for their differences to be told.
-            tuple(place for place, (measure, stat) in enumerate(slot.columns) if steady[measure] and stat != "sq"),
+            tuple(
+                place
+                for place, (measure, stat) in enumerate(slot.columns)
+                if steady[measure] and stat != "sq"
+            ),
             tuple(place for place, measure in enumerate(slot.picks) if steady[measure]),
         )
 
@@ -240,6 +248,7 @@ class Plan:
     @cached_property
     def layout(self) -> dict[str, Any]:
         """What a stored record's numbers mean, so that another plan can take over what it shares."""
+
         def named(columns: list[Column]) -> list[str]:
             return [f"{stat} {self.measures[m].key}" for m, stat in columns]
 
@@ -327,4 +336,3 @@ def leaves(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression
             yield from leaves(lets[below.name], lets)
         elif not children(below):
             yield below
-

@@ -191,9 +191,11 @@ class Records:
             session = Session(row[0], row[1], row[2])
             session.last, session.closed_at = row[3], row[4]
             session.totals = move.session_live(_unpack_all(row[5]))
-            session.unrated = None if row[6] is None else [
-                (measure, at) for old, at in row[6] for measure in move.measures([old])
-            ]
+            session.unrated = (
+                None
+                if row[6] is None
+                else [(measure, at) for old, at in row[6] for measure in move.measures([old])]
+            )
             session.settled_start, session.settled_last, session.settled_open = row[7:10]
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
             session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
@@ -202,7 +204,9 @@ class Records:
         for rule, opened_at, held_at, alerted_at, severity, alert in body[9]:
             episode = p.episodes[rule] = Episode(opened_at, severity, alert)
             episode.held_at, episode.alerted_at = held_at, alerted_at
-        p.recent = None if body[10] is None else [(at, move.code(c), known, gone) for at, c, known, gone in body[10]]
+        p.recent = (
+            None if body[10] is None else [(at, move.code(c), known, gone) for at, c, known, gone in body[10]]
+        )
         p.undone, p.awaited = body[11], body[12]
         if body[13] is not None:
             p.unrated = {m: times for old, times in body[13].items() for m in move.measures([old])}

@@ -274,9 +274,10 @@ class Settler:
         elif session.settled_open and at > session.settled_last:
             session.settled_last = at
         if type_ == "session_start":
-            for other in [s for s in p.running if s is not session and s.settled_open and s.channel == session.channel]:
+            for other in [
+                s for s in p.running if s is not session and s.settled_open and s.channel == session.channel
+            ]:
                 self._close(p, other)
         elif type_ == "session_end" and session.settled_open:
             session.settled_last = at  # what came after it, though sooner, is a straggler
             self._close(p, session)
-

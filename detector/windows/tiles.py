@@ -75,7 +75,9 @@ def total(rows: Numbers, stride: int, column: int, first: int, last: int | None)
     return rows[end - stride + column] - rows[start - stride + column]
 
 
-def keep_best(bests: dict[int, Any], tile: int, value: Any, aggregate: str, at_us: int, keep_tile: int) -> None:
+def keep_best(
+    bests: dict[int, Any], tile: int, value: Any, aggregate: str, at_us: int, keep_tile: int
+) -> None:
     """Note a value in its tile for `min max distinct first last`, which cannot be added up."""
     old = bests.get(tile)
     if old is None and bests and min(bests) < keep_tile:
