@@ -1,4 +1,4 @@
-"""What `tiltwatch run --demo` adds: simulated players feeding the service, and their alerts on the terminal."""
+"""What `tiltwatch run --demo` adds: simulated players, and their alerts on the terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -99,20 +100,20 @@ async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
     last = b"0"
     try:
         while True:
-            answer = await redis.xread({ALERTS: last}, count=500, block=1000)
-            for last, fields in answer[0][1] if answer else ():
+            answer = await redis.xread({ALERTS: last}, count=500, block=300)
+            entries = cast(list[tuple[bytes, dict[bytes, bytes]]], answer[0][1] if answer else [])  # type: ignore[index]
+            for entry, fields in entries:
+                last = entry
                 alert = msgspec.json.decode(fields[b"a"], type=Alert)
                 if alert.opened_at < start:
                     history[alert.rule] += 1
                     continue
-                if history:
-                    say(_told_history(history))
-                    history.clear()
                 say(
                     f"{alert.opened_at[11:19]}  {alert.severity.upper():8}  {alert.player}  "
                     f"{alert.rule} ({alert.kind}): {alert.explanation}"
                 )
-            if history and not answer:
+            # The history's are counted until the stream is quiet for a moment.
+            if history and not entries:
                 say(_told_history(history))
                 history.clear()
     finally:

@@ -72,7 +72,7 @@ def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | N
         out = sys.stdout.buffer
     else:
         try:
-            out = stack.enter_context(Path(target).open("wb"))
+            out = stack.enter_context(Path(target).open("wb"))  # noqa: SIM115  (the stack closes it)
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}") from error
 

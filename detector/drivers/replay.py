@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from detector.engine.alerts import Alert
-from detector.engine.engine import Counts, Engine, Outcome
 from detector.drivers.lines import LogReader
+from detector.engine.alerts import Alert
+from detector.engine.engine import Engine, Outcome
+from detector.engine.surroundings import Counts
 from detector.events.decode import Decoder, Refusal
 from detector.events.money import Currencies, Rates
 from detector.language.rule import Rule

@@ -25,11 +25,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detector.engine.emit import Block, Emitter, Value
+from detector.engine.emit import Block, Value
+from detector.engine.fields import Fields
 from detector.engine.plan import PICKS, Column, Measure, Plan, Slot
-from detector.events.instants import QUARTER_US, micros
+from detector.events.instants import micros
 from detector.events.vocabulary import FIELDS
-from detector.language.syntax import Expression, Kind, Name
 from detector.players.player import Here, Player
 from detector.windows import tiles
 from detector.windows.exact import Series
@@ -65,80 +65,6 @@ class EventFunctions:
     unfold: Callable[..., None] | None
     take: Callable[..., Any]
     flush: Callable[[Player], None] | None
-
-
-class _Fields(Emitter):
-    """Reads an event's fields for `where` and for measures."""
-
-    def __init__(self, block: Block, type_: str, plan: Plan, *, arriving: bool) -> None:
-        super().__init__(block)
-        self.arriving = arriving
-        self.type = type_
-        self.plan = plan
-        self.currency: str | None = None  # of the measure at hand: what money is converted into
-        self._reads: dict[tuple[str, str | None, str | None], Value] = {}
-
-    def leaf(self, node: Expression) -> Value:
-        assert isinstance(node, Name), node
-        return self.read(node.name, str(node.kind) if node.kind else None)
-
-    def emit(self, node: Expression) -> Value:
-        # The same condition means other numbers under another currency.
-        self._done.clear()
-        return super().emit(node)
-
-    def read(self, name: str, kind: str | None = None) -> Value:
-        """The value of a field, unknown when absent (or money that cannot be converted)."""
-        spec = FIELDS[self.type].get(name)
-        by_limit = spec is not None and spec.kind == "by_limit"
-        money = kind == Kind.MONEY if by_limit else spec is not None and spec.kind == "money"
-        key = (name, self.currency if money else None, kind if by_limit else None)
-        if key not in self._reads:
-            self._reads[key] = self._read(name, kind, money, by_limit, bool(spec and spec.required))
-        return self._reads[key]
-
-    def _read(self, name: str, kind: str | None, money: bool, by_limit: bool, required: bool) -> Value:
-        block = self.block
-        if name in ("local_hour", "local_date"):
-            if ("local", None, None) not in self._reads:
-                here = block.put("p.here")
-                test = f"{here} is None or {here}[0] != ts // {QUARTER_US}"
-                test += f" or {here}[1] != e.brand or {here}[2] != e.jurisdiction"
-                if self.type == "bet":
-                    block.line("if e.placed_at is not None:")
-                    block.line(f"    {here} = x.local(p, e, ts, micros(e.placed_at))")
-                    block.line(f"elif {test}:")
-                else:
-                    block.line(f"if {test}:")
-                block.line(f"    {here} = x.local(p, e, ts, ts)")
-                self._reads["local", None, None] = Value(here, False)
-            pair = self._reads["local", None, None].name
-            return Value(block.put(f"{pair}[{3 if name == 'local_hour' else 4}]"), False)
-        if name == "gap" and not self.arriving:
-            # What came before it when it arrived is not known any more.
-            return Value(block.put("None"), True)
-        if name == "gap":
-            slot = self.plan.latest(self.type, settled=False)
-            known = block.put(f"q[{slot}]")
-            return Value(block.put(f"None if {known} is None or {known} > ts else ts - {known}"), True)
-        if name == "net_loss":
-            stake, payout = self.read("stake"), self.read("payout")
-            return self._guarded(f"{stake.name} - {payout.name}", stake, payout)
-        if by_limit:
-            raw = block.put(f"e.{name}")
-            block.line(f"if {raw} is UNSET: {raw} = None")
-            if kind == Kind.DURATION:
-                raw = block.put(f"None if {raw} is None else {raw} * 60000000")
-        else:
-            raw = block.put(f"e.{name}")
-        if not money:
-            return Value(raw, not required)
-        goal = block.constant(self.currency) if self.currency else "p.currency"
-        absent = f"{raw} is None or " if not required else ""
-        if by_limit:
-            absent += "e.currency is None or "
-        same = f"{absent}{block.once(f'e.currency == {goal}')}"
-        return Value(block.put(f"{raw} if {same} else x.convert({raw}, e.currency, {goal}, ts)"), True)
 
 
 class EventCompiler:
@@ -293,7 +219,7 @@ class EventCompiler:
 
     def _measured(self, type_: str, measures: list[int], block: Block, sign: int) -> dict[int, Value]:
         """Lines that compute every measure of an event once."""
-        fields = _Fields(block, type_, self.plan, arriving=sign > 0)
+        fields = Fields(block, type_, self.plan, arriving=sign > 0)
         values: dict[int, Value] = {}
         money: list[str] = []
         unrated: list[str] = []
@@ -325,7 +251,7 @@ class EventCompiler:
         return values
 
     @staticmethod
-    def _present(measure: Measure, fields: _Fields) -> list[str]:
+    def _present(measure: Measure, fields: Fields) -> list[str]:
         if measure.field == "net_loss":
             return []
         if measure.field in ("old", "new"):
@@ -364,7 +290,7 @@ class EventCompiler:
             elif wanted:
                 self._into_best(number, slot, values, block, view, undo=undo)
         elif slot.kind == "totals":
-            self._into_totals(f"q[{number}]", slot.columns, type_, values, block, undo=undo, view=view)
+            self._into_totals(f"q[{number}]", slot.columns, type_, values, block, undo=undo)
 
     def _into_exact(
         self, number: int, slot: Slot, values: dict[int, Value], block: Block, *, undo: bool
@@ -379,7 +305,8 @@ class EventCompiler:
         if undo:
             block.line(f"a = q[{number}]")
             block.line(
-                f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)}) and ts > keep - {slot.reach_us}"
+                f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)})"
+                f" and ts > keep - {slot.reach_us}"
             )
         else:
             block.line(f"a = q[{number}]")
@@ -408,7 +335,8 @@ class EventCompiler:
                 bare = bare and self.plan.measures[measure].where is None
                 block.line(f"    a[{place - stride + 1}] += {values[measure].name if bare else n}")
             block.line(
-                f"else: q[{number}] = add_tiles(a, tile, ({row}), (keep - {slot.reach_us}) // {slot.width_us})"
+                f"else: q[{number}] = add_tiles(a, tile, ({row}),"
+                f" (keep - {slot.reach_us}) // {slot.width_us})"
             )
         else:
             block.line(
@@ -439,7 +367,6 @@ class EventCompiler:
         block: Block,
         *,
         undo: bool,
-        view: str = "live",
     ) -> None:
         """Running totals of a session or a lifetime."""
         wanted = [(place, m, stat) for place, (m, stat) in enumerate(columns) if m in values]
@@ -448,7 +375,6 @@ class EventCompiler:
         indent = block.indent
         fresh = "[" + ", ".join("None" if stat in PICKS else "0" for _, stat in columns) + "]"
         if where == "settled":
-            view = "settled"
             block.line("if s is not None:")
             block.line(f"    if s.settled is None: s.settled = {fresh}")
             block.line(

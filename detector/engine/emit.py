@@ -16,7 +16,6 @@ from detector.language.syntax import (
     Literal,
     Logic,
     Membership,
-    Name,
     Negation,
     Not,
 )

@@ -8,54 +8,42 @@ sessions. Drivers decide when to call which; what comes out does not depend on i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
-from detector.engine.compile_events import EventCompiler, Weight
+from detector.engine.compile_events import EventCompiler
 from detector.engine.judging import RECENT, Effects, Judged, Judges
+from detector.engine.kinds import Kind, make_kinds
 from detector.engine.places import Places
 from detector.engine.plan import Plan
 from detector.engine.records import Records
 from detector.engine.settling import Settler
+from detector.engine.surroundings import Surroundings
 from detector.events.identity import fingerprint, identity
-from detector.events.instants import (
-    HOUR_US,
-    QUARTER_US,
-    local_parts,
-    micros,
-    quarter_parts,
-    to_datetime,
-    utc_day,
-)
+from detector.events.instants import HOUR_US, micros, to_datetime
 from detector.events.money import Currencies, Rates
-from detector.events.vocabulary import EVENT_TYPES, FIELDS, AnyEvent, Bet, Event, PlayerProfile, Void
+from detector.events.vocabulary import EVENT_TYPES, AnyEvent, Bet, PlayerProfile, Void
 from detector.language.rule import Rule
 from detector.players.player import (
     LONG_AGO,
     MINUTE_US,
     NEVER,
     SESSION_GAP_US,
-    SESSION_MEMORY_US,
-    Here,
     Pending,
     Player,
     Session,
 )
 from detector.players.seen import MEMORY_US
+from detector.players.sessions import session_joined, session_of, session_went_to
 
 GRACE_US = 15 * MINUTE_US
 IDLE_US = 48 * HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
 SWEEP_US = 6 * HOUR_US
 """How often idle players are looked for, in event time."""
-ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
-AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
-FINENESS = 2**30
-"""Into how many parts of a minor unit converted money is cut."""
 RECENT_SLACK = 4  # so that not every event looks for what to drop
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
@@ -74,47 +62,6 @@ class Outcome(Enum):
 
 
 _ACCEPTED = Outcome.ACCEPTED  # a member is looked up through its metaclass: too slow for every event
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the engine did; all numbers are of events unless said otherwise."""
-
-    accepted: int = 0
-    repeated: int = 0
-    conflicts: int = 0
-    late: int = 0
-    cancelled: int = 0  # taken back before they came
-    undone: int = 0
-    undone_twice: int = 0  # a second correction of the same target: ignored
-    undo_missed: int = 0  # the window that should have held the target did not
-    not_undoable: int = 0  # counted by max min distinct first last, which keep it
-    unrated: int = 0  # money without a rate
-
-
-@dataclass(slots=True)
-class _Kind:
-    """Everything about one type of event that `apply` looks up."""
-
-    type: str
-    code: int
-    apply: Callable[..., tuple[Any, ...] | None] | None = None
-    undo: Callable[..., tuple[bool, bool]] | None = None
-    weigh: Callable[..., Weight] | None = None
-    exact: int | None = None  # the slot of its exact window
-    fold: Callable[..., None] | None = None
-    unfold: Callable[..., None] | None = None
-    take: Callable[..., Any] | None = None
-    judges: list[Judged] = field(default_factory=list)
-    latest_live: list[int] = field(default_factory=list)
-    latest_settled: list[int] = field(default_factory=list)
-    is_activity: bool = False
-    is_bet: bool = False
-    is_away: bool = False  # a break, an exclusion or its end
-    is_timed: bool = False  # silences or settled `since` depend on it, whatever its session
-    is_tick: bool = False
-    is_shown: bool = False
-    has_currency: bool = False
 
 
 class Engine:
@@ -142,11 +89,10 @@ class Engine:
         *,
         keep_records: bool = True,
     ) -> None:
-        self.places = places or Places()
         currencies = currencies or Currencies()
-        self.rates = rates or Rates(currencies)
         self.grace_us = grace_us
-        self.counts = Counts()
+        self._around = Surroundings(places or Places(), rates or Rates(currencies))
+        self.counts = self._around.counts
         self.high_us = LONG_AGO
         self.ticked_us = LONG_AGO
         self.plan = Plan(rules)
@@ -157,28 +103,8 @@ class Engine:
         flush = functions["bet"].flush if "bet" in functions else None
         self.judges = Judges(rules, self.plan, currencies, codes, flush)
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
-        shown = {slot.type for slot in self.plan.slots if slot.kind == "exact"}
-        kinds = [_Kind(type_, code) for type_, code in codes.items()]
-        self._kinds: dict[type[Event], _Kind] = {}
-        for kind in kinds:
-            made = functions.get(kind.type)
-            if made is not None:
-                kind.apply, kind.undo, kind.weigh = made.apply, made.undo, made.weigh
-                kind.fold, kind.unfold, kind.take = made.fold, made.unfold, made.take
-            kind.judges = [j for j in self.judges.rules if kind.type in j.rule.trigger.events]
-            kind.is_activity = kind.type in ACTIVITIES
-            kind.is_bet = kind.type == "bet"
-            kind.is_away = kind.type in AWAY
-            kind.is_tick = kind.type == "tick"
-            kind.is_shown = kind.type in shown or bool(kind.judges) and kind.type != "bet"
-            kind.has_currency = "currency" in FIELDS.get(kind.type, ())
-            for number, slot in enumerate(self.plan.slots):
-                if slot.kind == "exact" and slot.type == kind.type:
-                    kind.exact = number
-                if slot.kind == "latest" and slot.type == kind.type:
-                    (kind.latest_settled if slot.settled else kind.latest_live).append(number)
-            kind.is_timed = kind.is_activity or kind.is_away or bool(kind.latest_settled)
-            self._kinds[EVENT_TYPES[kind.type]] = kind
+        kinds = make_kinds(self.plan, functions, self.judges.rules)
+        self._kinds = {EVENT_TYPES[kind.type]: kind for kind in kinds}
         self._settler = Settler(
             kinds,
             [
@@ -253,11 +179,11 @@ class Engine:
             self._apply_any(p, event, kind, at, name)
             return _ACCEPTED
         # A bet, as nine events of ten are: what _apply_any does, less what only others need.
-        session = p.sessions.get(event.session) if event.session is not None else self._session(p, event, at)
+        session = p.sessions.get(event.session) if event.session is not None else session_of(p, event, at)
         if session is not None and at == clock and 0 <= at - session.last <= SESSION_GAP_US:
             session.last = at
         else:
-            session = self._live_session(p, event, kind, at)
+            session = session_joined(p, event, at)
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
@@ -272,13 +198,13 @@ class Engine:
             if self._marking and at > session.edge:
                 session.mark(at)
             if kind.take is not None:
-                kind.take(p, event, at, session, keep, self)
+                kind.take(p, event, at, session, keep, self._around)
             session.settled_last = p.active_at = at
             p.silences = 0
             if p.blocked:
                 self._alarm(p, at)
         else:
-            values = kind.apply(p, event, at, session, keep, self) if kind.apply is not None else None
+            values = kind.apply(p, event, at, session, keep, self._around) if kind.apply is not None else None
             if self._timed:
                 self._await(p, event, kind, at, session, values)
         if kind.latest_live:
@@ -298,15 +224,13 @@ class Engine:
         self.counts.conflicts += 1
         return Outcome.CONFLICT
 
-    def _apply_any(self, p: Player, event: AnyEvent, kind: _Kind, at: int, name: int) -> None:
+    def _apply_any(self, p: Player, event: AnyEvent, kind: Kind, at: int, name: int) -> None:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
             self._undo(p, event, event.target, event.voided, at)
-            self._judge(
-                p, self._kinds[type(event.voided)].judges, self._session(p, event.voided, at), event.id
-            )
+            self._judge(p, self._kinds[type(event.voided)].judges, session_of(p, event.voided, at), event.id)
             return
-        session = self._live_session(p, event, kind, at)
+        session = session_joined(p, event, at)
         cancelled = p.awaited.pop(name, None) if p.awaited is not None else None
         if event.replaces is not None and event.replaced is not None:
             self._undo(p, event, event.replaces, event.replaced, at)
@@ -315,10 +239,10 @@ class Engine:
             self.counts.cancelled += 1
             # A correction that is no older than its target left a while in which the target stood.
             if self._timed and kind.weigh is not None and cancelled > at:
-                values = kind.weigh(p, event, at, session, self)[0]
+                values = kind.weigh(p, event, at, session, self._around)[0]
                 self._retract(p, kind, event, at, session, cancelled)
         elif kind.apply is not None:
-            values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self)
+            values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self._around)
         self._note_latest(p, kind, at)
         if type(event) is PlayerProfile:
             self._note_profile(p, event, at)
@@ -339,12 +263,12 @@ class Engine:
             self.judges.judge(judged, p, p.clock, session, event)
 
     @staticmethod
-    def _note_latest(p: Player, kind: _Kind, at: int) -> None:
+    def _note_latest(p: Player, kind: Kind, at: int) -> None:
         for slot in kind.latest_live:
             if p.slots[slot] is None or p.slots[slot] < at:
                 p.slots[slot] = at
 
-    def _show(self, p: Player, kind: _Kind, at: int, event: str) -> None:
+    def _show(self, p: Player, kind: Kind, at: int, event: str) -> None:
         """Keep an id to be shown in alerts: the latest few, and all that an open moment may still show."""
         if p.recent is None:
             p.recent = []
@@ -366,68 +290,6 @@ class Engine:
         p.here = None
         # Late bets look back at most a little: the last few profiles are enough.
         del p.profile[:-8]
-
-    # Sessions
-
-    def _session(self, p: Player, event: AnyEvent, at: int) -> Session | None:
-        """The session an event belongs to, or would at an instant, without changing anything."""
-        if event.session is not None:
-            return self._named(p, event.session)
-        best = None
-        forgotten = p.clock - SESSION_MEMORY_US
-        for session in p.sessions.values():
-            if session.closed_at < NEVER or at - session.last > SESSION_GAP_US or session.last <= forgotten:
-                continue
-            if best is None or session.start >= best.start:
-                best = session
-        return best
-
-    def _session_then(self, p: Player, target: AnyEvent, at: int) -> Session | None:
-        """The session that a target went to: the one it names, else the latest that was on at its time."""
-        if target.session is not None:
-            session = self._named(p, target.session)
-            # One that began later is another, of the same name.
-            return session if session is not None and session.start <= at else None
-        on = [s for s in p.sessions.values() if s.start <= at <= min(s.last, s.closed_at)]
-        return max(on, key=lambda session: session.start, default=None)
-
-    def _live_session(self, p: Player, event: AnyEvent, kind: _Kind, at: int) -> Session | None:
-        """The session an arriving event belongs to, opened or ended by it if need be."""
-        key = event.session
-        if key is None and kind.type == "session_start":
-            key = f"\0{event.id}"
-        session = self._named(p, key) if key is not None else self._session(p, event, at)
-        if session is None:
-            if key is None:
-                return None
-            session = self._open(p, key, at)
-        elif at > session.last:
-            if at - session.last > SESSION_GAP_US:
-                session.closed_at = min(session.closed_at, session.last)
-            session.last = at
-        elif at < session.start:
-            session.start = at
-        if kind.type == "session_start":
-            session.channel = event.channel  # type: ignore[union-attr]
-            for other in p.sessions.values():
-                if other is not session and other.channel == session.channel and other.start <= at:
-                    other.closed_at = min(other.closed_at, at)
-        elif kind.type == "session_end":
-            session.closed_at = min(session.closed_at, at)
-        return session
-
-    @staticmethod
-    def _named(p: Player, key: str) -> Session | None:
-        session = p.sessions.get(key)
-        return None if session is None or session.last <= p.clock - SESSION_MEMORY_US else session
-
-    @staticmethod
-    def _open(p: Player, key: str, at: int) -> Session:
-        forgotten = p.clock - SESSION_MEMORY_US
-        for old in [s for s in p.sessions.values() if s.last <= forgotten and s not in p.running]:
-            del p.sessions[old.key]
-        session = p.sessions[key] = Session(key, None, at)
-        return session
 
     # Corrections
 
@@ -453,9 +315,9 @@ class Engine:
             return
         self.counts.undone += 1
         kind = self._kinds[type(carried)]
-        session = self._session_then(p, carried, at)
+        session = session_went_to(p, carried, at)
         if kind.undo is not None:
-            missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self)
+            missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self._around)
             self.counts.undo_missed += missed
             self.counts.not_undoable += kept
             if self._timed:
@@ -465,12 +327,12 @@ class Engine:
         self.judges.note(p, kind.type, carrier.id)
 
     def _retract(
-        self, p: Player, kind: _Kind, target: AnyEvent, at: int, session: Session | None, turn: int
+        self, p: Player, kind: Kind, target: AnyEvent, at: int, session: Session | None, turn: int
     ) -> None:
         """Let the settled side lose a target when the correction's own time has come, and not before."""
         assert kind.weigh is not None
         turn = max(turn, at)
-        values, numbers, picks = kind.weigh(p, target, at, session, self)
+        values, numbers, picks = kind.weigh(p, target, at, session, self._around)
         if numbers is not None and kind.exact is not None:
             p.retracted = [*(p.retracted or ()), (turn, at, kind.exact, numbers, picks)]
         elif values is None:
@@ -483,7 +345,7 @@ class Engine:
         self,
         p: Player,
         event: AnyEvent,
-        kind: _Kind,
+        kind: Kind,
         at: int,
         session: Session | None,
         values: tuple[Any, ...] | None,
@@ -600,52 +462,6 @@ class Engine:
         )
         self._players[key] = p
         return p
-
-    # What event functions ask for (compile_events.Outside)
-
-    def convert(self, amount: int, currency: str, to: str | None, at_us: int) -> float | None:
-        """Money at the rate of its UTC day; None without one."""
-        if to is None:
-            return None
-        money = self.rates.convert(amount, currency, to, utc_day(at_us))
-        # Multiples of a power of two add up, and go away again, without a remainder.
-        return money if money is None else round(money * FINENESS) / FINENESS
-
-    def local(self, player: Player, event: Any, ts: int, at_us: int) -> Here:
-        """Hour and date where the player is; remembered where it is sure to hold for its quarter of an hour."""
-        jurisdiction, zone, since = event.jurisdiction, None, LONG_AGO
-        if player.profile is not None:
-            since, zone, home = player.profile[-1]
-            if since > ts:
-                placed = bisect_right(player.profile, ts, key=_at)
-                _, zone, home = player.profile[placed - 1] if placed else (0, None, None)
-            jurisdiction = jurisdiction or home
-        zone = zone or self.places.zone(event.brand, jurisdiction)
-        quarter = at_us // QUARTER_US
-        parts = quarter_parts(quarter, zone)
-        hour, date = parts or local_parts(at_us, zone)
-        here = (quarter, event.brand, event.jurisdiction, hour, date)
-        if parts is not None and since <= quarter * QUARTER_US:
-            player.here = here
-        return here
-
-    def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:
-        """Note (1), take back (-1) or ignore (0) money that no rate could convert."""
-        if sign == 0:
-            return
-        if player.unrated is None:
-            player.unrated = {}
-        times = player.unrated.setdefault(measure, [])
-        if sign > 0:
-            self.counts.unrated += 1
-            times.append(at_us)
-            if session is not None:
-                session.unrated = [*(session.unrated or ()), (measure, at_us)]
-            return
-        if at_us in times:
-            times.remove(at_us)
-        if session is not None and session.unrated and (measure, at_us) in session.unrated:
-            session.unrated.remove((measure, at_us))
 
     def __len__(self) -> int:
         """How many players are known."""

@@ -146,7 +146,7 @@ class Plan:
 
     @property
     def fresh_slots(self) -> list[Slot]:
-        """The tiles whose newest bets may wait in `Player.fresh`; squares may not fit an array, and do not."""
+        """The tiles whose newest bets may wait in `Player.fresh`: not those of squares, which may not fit."""
         return [s for s in self.slots if s.kind == "tiles" and all(stat != "sq" for _, stat in s.columns)]
 
     @staticmethod
@@ -180,18 +180,20 @@ class Plan:
             return self._slot(("exact", quantity.type), "exact", f"exact {quantity.type}", type=quantity.type)
         if quantity.aggregate in PICKS:
             measure = self.measure_of(quantity)
-            key = ("best", window.length_us, measure, quantity.aggregate, settled)
             return self._slot(
-                key,
+                ("best", window.length_us, measure, quantity.aggregate, settled),
                 "best",
                 f"best {window.length_us} {self.measures[measure].key} {quantity.aggregate} {settled}",
                 length_us=window.length_us,
                 aggregate=quantity.aggregate,
                 settled=settled,
             )
-        key = ("tiles", window.length_us, settled)
         return self._slot(
-            key, "tiles", f"tiles {window.length_us} {settled}", length_us=window.length_us, settled=settled
+            ("tiles", window.length_us, settled),
+            "tiles",
+            f"tiles {window.length_us} {settled}",
+            length_us=window.length_us,
+            settled=settled,
         )
 
     def latest(self, type_: str, settled: bool) -> int:

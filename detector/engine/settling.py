@@ -8,24 +8,11 @@ Events wait in `player.pending` until their turn. Events of one instant come bef
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from detector.engine.judging import Judged
+from detector.engine.kinds import Kind
 from detector.players.player import LONG_AGO, MINUTE_US, NEVER, SESSION_GAP_US, Pending, Player, Session
-
 from detector.windows.exact import Series
-
-
-class Kind(Protocol):
-    """What settling needs to know of an event's type."""
-
-    type: str
-    is_activity: bool
-    is_bet: bool
-    is_away: bool
-    fold: Callable[..., None] | None
-    unfold: Callable[..., None] | None
-    latest_settled: Sequence[int]
 
 
 class Settler:
@@ -136,9 +123,9 @@ class Settler:
         kind = self.kinds[code]
         if not self.eager or p.pending or kind.is_away or at < p.active_at:
             return False
-        if p.active_at != LONG_AGO and p.silences < len(self.silences):
-            if at > p.active_at + self.silences[p.silences][0]:
-                return False
+        running = p.active_at != LONG_AGO and p.silences < len(self.silences)
+        if running and at > p.active_at + self.silences[p.silences][0]:
+            return False
         if session is not None:
             if session.settled_start == NEVER:
                 # Its start may still be on its way, and so may events of one that this would end.
