@@ -407,9 +407,12 @@ class Engine:
         """Tick once more, at the watermark, knowing that the log ends here."""
         watermark = self.watermark_us
         self.tick(watermark)
-        for _, key in self._alarms:
-            p = self._players.get(key)
-            if p is not None and p.blocked:
+        for _, key in list(self._alarms):
+            record = self._folded.get(key)
+            if record is not None and not self._records.blocked(record):
+                continue
+            p = self._player(key) if record is not None else self._players[key]
+            if p.blocked:
                 self._settler.settle(p, watermark, final=True)
 
     def _sweep(self, watermark_us: int) -> None:

@@ -1,6 +1,7 @@
 """A player as bytes and back: compact, versioned, and readable by the next rule set.
 
-A record is eight bytes saying when the engine has to look at the player again, then MessagePack. Numbers
+A record is eight bytes saying when the engine has to look at the player again, one saying whether a session
+moment waits for news, then MessagePack. Numbers
 in it (slots, measures, codes of types) mean what the layout of the plan says under which it was written;
 `marks` carries that layout, so that a record of an older rule set keeps every window which the new one
 shares. What only the new one asks for starts empty.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from detector.engine.engine import Engine
 
 VERSION = 1
+_HEAD = 9
 _TYPES = list(EVENT_TYPES)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -96,9 +98,14 @@ class Records:
     @staticmethod
     def wake(record: bytes) -> int:
         """When the engine has to look at a stored player again, in µs."""
-        if len(record) < 8:
+        if len(record) < _HEAD:
             raise StateError("a player record is cut short; restore it from a backup or replay its events")
         return int.from_bytes(record[:8], "little", signed=True)
+
+    @staticmethod
+    def blocked(record: bytes) -> bool:
+        """Whether a stored player's session moment waits to know if its session goes on."""
+        return record[_HEAD - 1] == 1
 
     def write(self, p: Player, low_us: int) -> bytes:
         """A player as bytes; `low_us` is how far all judging has certainly got."""
@@ -110,6 +117,12 @@ class Records:
             if held is not None:
                 slots.append([number, _write_slot(self.plan.slots[number], held)])
         seen = p.seen
+        # A forgotten session of the same name may still have moments to come: names alone do not tell them.
+        sessions = list(p.sessions.values())
+        named = len(sessions)
+        for session in (*p.running, *(event[2] for event in p.pending)):
+            if session is not None and session not in sessions:
+                sessions.append(session)
         body = [
             VERSION,
             self.plan.id,
@@ -136,7 +149,7 @@ class Records:
                     [[until, _pack_all(totals)] for until, totals in s.marks],
                     s.edge,
                 ]
-                for s in p.sessions.values()
+                for s in sessions
             ],
             [
                 [rule, e.opened_at, e.held_at, e.alerted_at, e.severity, e.alert]
@@ -149,34 +162,34 @@ class Records:
             p.awaited,
             p.unrated,
             [
-                [at, code, None if session is None else session.key, _pack_all(values), until]
+                [at, code, None if session is None else sessions.index(session), _pack_all(values), until]
                 for at, code, session, values, until in p.pending
             ],
             p.active_at,
             p.silences,
             p.break_until,
             p.excluded_until,
-            p.blocked,
-            [s.key for s in p.running],
+            [sessions.index(session) for session in p.running],
             p.break_open,
             p.retracted,
+            named,
         ]
-        return p.wake.to_bytes(8, "little", signed=True) + _encode(body)
+        return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
 
     def read(self, key: str, record: bytes) -> Player:
         """The player behind a record; StateError when it is damaged or of a later version."""
         wake = self.wake(record)
         try:
-            body = _decode(record[8:])
+            body = _decode(record[_HEAD:])
             if body[0] != VERSION:
                 raise StateError(f"a player record has version {body[0]}; this tiltwatch reads {VERSION}")
             if body[1] not in self.layouts:
                 raise StateError("a player record names a layout that the marks do not hold")
-            return self._player(key, wake, body)
+            return self._player(key, wake, self.blocked(record), body)
         except (msgspec.DecodeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise StateError("a player record is damaged; restore it or replay its events") from error
 
-    def _player(self, key: str, wake: int, body: list[Any]) -> Player:
+    def _player(self, key: str, wake: int, blocked: bool, body: list[Any]) -> Player:
         move = self._move(body[1])
         p = Player(key, len(self.plan.slots), self.fresh)
         p.wake = wake
@@ -187,7 +200,8 @@ class Records:
         p.seen.times = _array("q", times)
         for number, data in body[7]:
             move.slot(p, number, data)
-        for row in body[8]:
+        sessions = []
+        for place, row in enumerate(body[8]):
             session = Session(row[0], row[1], row[2])
             session.last, session.closed_at = row[3], row[4]
             session.totals = move.session_live(_unpack_all(row[5]))
@@ -200,7 +214,9 @@ class Records:
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
             session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
             session.edge = row[13]
-            p.sessions[session.key] = session
+            sessions.append(session)
+            if place < body[22]:
+                p.sessions[session.key] = session
         for rule, opened_at, held_at, alerted_at, severity, alert in body[9]:
             episode = p.episodes[rule] = Episode(opened_at, severity, alert)
             episode.held_at, episode.alerted_at = held_at, alerted_at
@@ -210,16 +226,17 @@ class Records:
         p.undone, p.awaited = body[11], body[12]
         if body[13] is not None:
             p.unrated = {m: times for old, times in body[13].items() for m in move.measures([old])}
-        for at, code, session_key, values, until in body[14]:
-            named = None if session_key is None else p.sessions[session_key]
+        for at, code, number, values, until in body[14]:
+            named = None if number is None else sessions[number]
             type_code = move.code(code if code >= 0 else -1 - code)
             moved = move.values(type_code, _unpack_all(values))
             p.pending.append((at, type_code if code >= 0 else -1 - type_code, named, moved, until))
-        p.active_at, silences, p.break_until, p.excluded_until, p.blocked = body[15:20]
+        p.active_at, silences, p.break_until, p.excluded_until = body[15:19]
+        p.blocked = blocked
         p.silences = move.silences(p, silences)
-        p.running = [p.sessions[name] for name in body[20]]
-        p.break_open = body[21]
-        p.retracted = move.retracted(body[22])
+        p.running = [sessions[number] for number in body[19]]
+        p.break_open = body[20]
+        p.retracted = move.retracted(body[21])
         return p
 
     def _move(self, plan_id: str) -> _Move:

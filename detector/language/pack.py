@@ -125,11 +125,12 @@ def write_lock(folder: Path, currencies: Currencies | None = None) -> Path:
 
 
 def lock_path(rule: Path) -> Path:
-    """Return the lock that a rule file stands under: beside it, a folder up, or else the packaged one."""
-    for folder in (rule.parent, rule.absolute().parent.parent):
-        if (folder / LOCK).is_file():
-            return folder / LOCK
-    return packs_dir() / LOCK
+    """Return the lock that a rule file stands under, if there is one: beside it or a folder up.
+
+    Rules elsewhere that bear the id of a packaged one are other rules, and the packaged lock is not theirs.
+    """
+    above = rule.absolute().parent.parent / LOCK
+    return above if above.is_file() and not (rule.parent / LOCK).is_file() else rule.parent / LOCK
 
 
 def read_lock(path: Path) -> dict[str, Locked]:

@@ -209,5 +209,16 @@ def test_the_command_measures_what_is_asked_for(tmp_path: Path) -> None:
     ]
 
 
+def test_what_cannot_be_measured_does_not_cost_the_other_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Plan) -> list[Row]:
+        raise StateError("it does not start")
+
+    monkeypatch.setattr(latency, "measure", fail)
+    result = CliRunner().invoke(APP, ["latency", "history", "--events", "1000", "--rounds", "1"])
+    assert result.exit_code == 0, result.output
+    assert "it does not start" in result.output
+    assert "history/within" in result.output
+
+
 def test_the_command_refuses_what_it_does_not_know() -> None:
     assert CliRunner().invoke(APP, ["everything"]).exit_code == 2

@@ -148,8 +148,9 @@ class TestLock:
         rewrite(path, "status: live ", "status: shadow")
         assert messages(folder) == []
 
-    def test_of_a_copy_elsewhere_is_the_packaged_one(self, tmp_path: Path) -> None:
-        assert lock_path(tmp_path / "deep" / "down" / "x.yml") == packs_dir() / "lock.json"
+    def test_of_a_copy_elsewhere_is_not_the_packaged_one(self, tmp_path: Path) -> None:
+        assert lock_path(tmp_path / "deep" / "down" / "x.yml") == tmp_path / "deep" / "down" / "lock.json"
+        assert lock_path(packs_dir() / "ontario" / "night-play.yml") == packs_dir() / "lock.json"
 
     def test_broken_is_a_finding(self, folder: Path) -> None:
         (folder / "lock.json").write_text('{"another": 1}', "utf-8")
