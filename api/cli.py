@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli import replay, rules, simulate
+from detector.cli import bench, replay, rules, simulate
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.command)
 app.command("simulate")(simulate.command)
+app.command("bench")(bench.command)
 app.add_typer(rules.app)
 
 
@@ -55,14 +56,6 @@ def api() -> None:
     from api.settings import read_settings
 
     serve(read_settings())
-
-
-@app.command()
-def bench(
-    rows: Annotated[list[str] | None, typer.Argument(help="The rows to measure; all if left out.")] = None,
-) -> None:
-    """Measure speed and size, peers beside it in the same run."""
-    raise SettingsError(f"not mounted yet: {rows}")
 
 
 def main() -> None:

@@ -216,10 +216,10 @@ class Facts:
 
 
 def _shown(value: Any, unit: str) -> Any:
+    """A value for reading: seconds for durations; whole doubles as integers, whatever path they came by."""
     if unit == "s" and isinstance(value, (int, float)):
-        seconds = value / SECOND_US
-        return int(seconds) if seconds == int(seconds) else seconds
-    return value
+        value = value / SECOND_US
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def quantity_text(node: Expression) -> str:

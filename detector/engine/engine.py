@@ -40,7 +40,7 @@ from detector.players.seen import MEMORY_US
 from detector.players.sessions import session_joined, session_of, session_went_to
 
 GRACE_US = 15 * MINUTE_US
-IDLE_US = 48 * HOUR_US
+IDLE_US = 12 * HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
 SWEEP_US = 6 * HOUR_US
 """How often idle players are looked for, in event time."""
@@ -420,7 +420,7 @@ class Engine:
         self._swept_us = watermark_us
         idle = [p for p in self._players.values() if p.clock < watermark_us - IDLE_US and not p.touched]
         for p in idle:
-            self._folded[p.key] = self._records.write(p, self._low_us)
+            self._folded[p.key] = self._records.write(p)
             del self._players[p.key]
 
     # What comes out, and what is stored
@@ -436,7 +436,7 @@ class Engine:
         touched, self._touched = self._touched, []
         for p in touched:
             p.touched = False
-            yield p.key, self._records.write(p, self._low_us)
+            yield p.key, self._records.write(p)
 
     def load(self, player: str, record: bytes) -> None:
         """Take a stored player back; StateError if the record cannot be read."""

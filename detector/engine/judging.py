@@ -16,7 +16,7 @@ from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Quantity, Since
 from detector.players.player import NEVER, Episode, Player, Session
 
-RECENT = 20
+RECENT = 8
 """How many of the latest ids, bets apart, an alert may show."""
 
 

@@ -22,6 +22,7 @@ from detector.errors import StateError
 from detector.events.vocabulary import EVENT_TYPES
 from detector.players.player import Episode, Player, Retraction, Session
 from detector.windows.exact import Numbers, Series
+from detector.windows.tiles import FEW
 
 if TYPE_CHECKING:
     from detector.engine.engine import Engine
@@ -35,7 +36,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 def _pack(value: Any) -> Any:
     """A remembered value as MessagePack has it: dicts of distinct values, pairs, and integers of any size."""
-    if isinstance(value, dict):
+    if isinstance(value, (dict, list)):
         return {"distinct": [_pack(each) for each in value]}
     if isinstance(value, tuple):
         return {"at": value[0], "is": _pack(value[1])}
@@ -48,7 +49,8 @@ def _unpack(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "distinct" in value:
-        return {_unpack(each): None for each in value["distinct"]}
+        values = [_unpack(each) for each in value["distinct"]]
+        return values if len(values) <= FEW else dict.fromkeys(values)
     if "at" in value:
         return value["at"], _unpack(value["is"])
     return int(value["int"])
@@ -92,7 +94,6 @@ class Records:
         self.flush = flush
         self.fresh = nothing_fresh(plan)
         self.layouts: dict[str, dict[str, Any]] = {plan.id: _layout(plan)}
-        self._cooldowns = {rule.id: rule.cooldown_us for rule in plan.rules}
         self._moves: dict[str, _Move] = {}
 
     @staticmethod
@@ -107,11 +108,10 @@ class Records:
         """Whether a stored player's session moment waits to know if its session goes on."""
         return record[_HEAD - 1] == 1
 
-    def write(self, p: Player, low_us: int) -> bytes:
-        """A player as bytes; `low_us` is how far all judging has certainly got."""
+    def write(self, p: Player) -> bytes:
+        """A player as bytes."""
         if self.flush is not None and p.fresh[0] < p.fresh[1]:
             self.flush(p)
-        passed = min(p.clock, low_us)
         slots = []
         for number, held in enumerate(p.slots):
             if held is not None:
@@ -154,8 +154,6 @@ class Records:
             [
                 [rule, e.opened_at, e.held_at, e.alerted_at, e.severity, e.alert]
                 for rule, e in p.episodes.items()
-                # An episode that is over says no more than none.
-                if passed - e.held_at < self._cooldowns.get(rule, 2**62)
             ],
             p.recent,
             p.undone,

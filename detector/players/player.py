@@ -82,7 +82,7 @@ class Session:
 def _copied(totals: list[Any] | None) -> list[Any] | None:
     if totals is None:
         return None
-    return [dict(each) if type(each) is dict else each for each in totals]
+    return [each.copy() if isinstance(each, (dict, list)) else each for each in totals]
 
 
 class Episode:
