@@ -40,9 +40,9 @@ from detector.players.seen import MEMORY_US
 from detector.players.sessions import session_joined, session_of, session_went_to
 
 GRACE_US = 15 * MINUTE_US
-IDLE_US = 12 * HOUR_US
+IDLE_US = 2 * HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
-SWEEP_US = 6 * HOUR_US
+SWEEP_US = HOUR_US
 """How often idle players are looked for, in event time."""
 RECENT_SLACK = 4  # so that not every event looks for what to drop
 _LAG_US = 31 * MINUTE_US
