@@ -93,7 +93,7 @@ def _take_apart(engine: Engine, before: int, mix: str) -> list[Row]:
             alive_b,
             living,
             mix,
-            True,
+            False,
         ),
         _row("memory/folded", "a player idle for longer, as a record", folded_b, count - living, mix, False),
         _row(

@@ -40,10 +40,12 @@ from detector.players.seen import MEMORY_US
 from detector.players.sessions import session_joined, session_of, session_went_to
 
 GRACE_US = 15 * MINUTE_US
-IDLE_US = 2 * HOUR_US
+IDLE_US = HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
-SWEEP_US = HOUR_US
+SWEEP_US = HOUR_US // 2
 """How often idle players are looked for, in event time."""
+FAR_US = HOUR_US
+"""Alarms further off than this are kept once a player."""
 RECENT_SLACK = 4  # so that not every event looks for what to drop
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
@@ -128,6 +130,7 @@ class Engine:
         self._folded: dict[str, bytes] = {}
         self._touched: list[Player] = []
         self._alarms: list[tuple[int, str]] = []
+        self._far: dict[str, int] = {}
         self._low_us = LONG_AGO if self._timed else NEVER
         self._swept_us = LONG_AGO
 
@@ -377,6 +380,21 @@ class Engine:
         p.blocked = False
         heappush(self._alarms, (p.wake, p.key))
 
+    def _arm(self, p: Player) -> None:
+        """See to it that an alarm goes off by `p.wake`.
+
+        The end of a silence moves with every event. One alarm a player stands for it, however old: when it
+        goes off it is set anew, so that none are left lying about for each time it moved.
+        """
+        due = p.wake
+        if due >= NEVER:
+            return
+        if due > self.ticked_us + FAR_US:
+            if self._far.get(p.key, NEVER) <= due:
+                return
+            self._far[p.key] = due
+        heappush(self._alarms, (due, p.key))
+
     def tick(self, watermark_us: int) -> None:
         """Judge everything that is due up to a watermark; going back does nothing."""
         if watermark_us <= self.ticked_us:
@@ -387,19 +405,21 @@ class Engine:
         alarms = self._alarms
         while alarms and alarms[0][0] <= watermark_us:
             due, key = heappop(alarms)
-            p = self._players.get(key)
-            if p is None:
-                if key not in self._folded:
-                    continue
-                p = self._player(key)
-            if p.wake != due:
+            standing = self._far.get(key) == due
+            if standing:
+                del self._far[key]
+            p = self._players.get(key) or self._player(key)
+            if p.wake > watermark_us:
+                if standing:
+                    self._arm(p)
+                continue
+            if p.wake != due and not standing:
                 continue
             self._settler.settle(p, watermark_us)
             if self._keeping and not p.touched:
                 p.touched = True
                 self._touched.append(p)
-            if p.wake < NEVER:
-                heappush(alarms, (p.wake, key))
+            self._arm(p)
         if watermark_us - self._swept_us >= SWEEP_US:
             self._sweep(watermark_us)
 
@@ -443,6 +463,8 @@ class Engine:
         self._players.pop(player, None)
         self._folded[player] = record
         wake = self._records.wake(record)
+        if wake > self.ticked_us + FAR_US:
+            self._far[player] = wake
         if wake < NEVER:
             heappush(self._alarms, (wake, player))
 

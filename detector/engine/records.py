@@ -70,12 +70,16 @@ def _array(code: str, data: bytes) -> array[int]:
     return numbers
 
 
-def _pack_numbers(numbers: Numbers) -> Any:
-    return [_pack(n) for n in numbers] if isinstance(numbers, list) else _bytes(numbers)
+def _pack_numbers(numbers: Numbers) -> list[Any]:
+    # Most totals are small, and MessagePack writes small integers small.
+    return [_pack(n) for n in numbers] if isinstance(numbers, list) else numbers.tolist()
 
 
-def _unpack_numbers(data: Any) -> Numbers:
-    return [_unpack(n) for n in data] if isinstance(data, list) else _array("q", data)
+def _unpack_numbers(data: list[Any]) -> Numbers:
+    try:
+        return array("q", data)
+    except (OverflowError, TypeError):
+        return [_unpack(n) for n in data]
 
 
 def _pack_all(values: Any) -> Any:

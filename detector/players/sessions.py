@@ -66,5 +66,7 @@ def _opened(p: Player, key: str, at: int) -> Session:
     forgotten = p.clock - SESSION_MEMORY_US
     for old in [s for s in p.sessions.values() if s.last <= forgotten and s not in p.running]:
         del p.sessions[old.key]
+    # The latest opened stands last, whether or not one of the same name was still here.
+    p.sessions.pop(key, None)
     session = p.sessions[key] = Session(key, None, at)
     return session
