@@ -169,7 +169,11 @@ class _Judgement(Emitter):
         number = self.plan.slot_of(node, self.settled)
         slot = self.plan.slots[number]
         first, last = self._edges(node, slot.width_us)
-        value = self.block.put(f"best(q[{number}] or {{}}, {node.aggregate!r}, {first}, {last})")
+        nothing = "0" if node.aggregate == "distinct" else "None"
+        bests = self.block.once(f"q[{number}]")
+        value = self.block.put(
+            f"best({bests}, {node.aggregate!r}, {first}, {last}) if {bests} else {nothing}"
+        )
         return self._rounded(node, slot.width_us, first, last, Value(value, node.aggregate != "distinct"))
 
     def _rounded(self, node: Quantity, width: int, first: str, last: str, value: Value) -> Value:
