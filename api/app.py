@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from api import problems
+from api import problems, routes
 from api.alerts import endpoints as alerts
 from api.alerts.repository import AlertsRepository
 from api.alerts.service import AlertsService
@@ -40,7 +40,9 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         yield
         await redis.aclose()
 
-    app = FastAPI(title="tiltwatch", version=version("tiltwatch"), lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="tiltwatch", version=version("tiltwatch"), lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.settings = settings
     app.state.events = EventsService(
         EventsRepository(redis, settings.backlog_limit, settings.dead_kept),
@@ -50,6 +52,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     )
     app.state.alerts = AlertsService(AlertsRepository(redis))
     app.state.health = HealthService(HealthRepository(redis))
+    app.include_router(routes.router)
     app.include_router(events.router)
     app.include_router(alerts.router)
     app.include_router(health.router)

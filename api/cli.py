@@ -33,13 +33,13 @@ def run(
 ) -> None:
     """Start everything embedded: Redis, the detector and the HTTP service; Ctrl-C stops it."""
     # Other commands need none of this, and some have to start fast.
-    from api.demo import company
+    from api.demo import company, greet
     from api.embedded import run as run_embedded
     from api.settings import read_settings
 
     settings = read_settings()
     if not demo:
-        run_embedded(settings)
+        run_embedded(settings, greet(settings))
         return
     if settings.redis_url is not None:
         raise SettingsError("--demo brings its own Redis: simulated players must not mix with real ones")

@@ -14,7 +14,8 @@ from typing import cast
 import msgspec
 from redis.asyncio import Redis
 
-from api.embedded import Embedded
+from api.embedded import Company, Embedded
+from api.settings import Settings
 from detector.drivers.streams import ALERTS
 from detector.engine.alerts import Alert
 from detector.errors import TiltwatchError
@@ -28,7 +29,28 @@ REAL_TIME_S = 0.2
 Stamped = tuple[int, bytes]
 
 
-async def company(address: str, running: Embedded, say: Callable[[str], None] = print) -> None:
+def _say(text: str) -> None:
+    # Flushed, for whoever reads through a pipe.
+    print(text, flush=True)
+
+
+def greet(settings: Settings) -> Company:
+    """Say where everything is, once it is there."""
+
+    async def said(address: str, _: Embedded) -> None:
+        kept = "the Redis of TILTWATCH_REDIS_URL" if settings.redis_url else settings.data_dir.absolute()
+        _say(
+            f"tiltwatch is running.\n\n"
+            f"  events   POST {address}/v1/events\n"
+            f"  alerts   {address}/v1/alerts\n"
+            f"  data     {kept}\n"
+            f"  rules    {settings.rules_dir or 'those that come with tiltwatch'}\n"
+        )
+
+    return said
+
+
+async def company(address: str, running: Embedded, say: Callable[[str], None] = _say) -> None:
     """Feed simulated players to the service at `address`, and tell their alerts."""
     start = datetime.now(UTC)
     say(
@@ -97,7 +119,7 @@ async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
     """Print alerts as they come: those of the history by their number, those of the present one by one."""
     history: Counter[str] = Counter()
     redis = Redis.from_url(redis_url, protocol=2)
-    last = b"0"
+    last, summed_up = b"0", False
     try:
         while True:
             answer = await redis.xread({ALERTS: last}, count=500, block=300)
@@ -105,7 +127,7 @@ async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
             for entry, fields in entries:
                 last = entry
                 alert = msgspec.json.decode(fields[b"a"], type=Alert)
-                if alert.opened_at < start:
+                if alert.opened_at < start and not summed_up:
                     history[alert.rule] += 1
                     continue
                 say(
@@ -113,9 +135,9 @@ async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
                     f"{alert.rule} ({alert.kind}): {alert.explanation}"
                 )
             # The history's are counted until the stream is quiet for a moment.
-            if history and not entries:
+            if history and not entries and not summed_up:
                 say(_told_history(history))
-                history.clear()
+                summed_up = True
     finally:
         await redis.aclose()
 

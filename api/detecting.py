@@ -23,7 +23,7 @@ from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.faults import where
 from detector.engine.engine import Engine
 from detector.engine.places import Places
-from detector.errors import TiltwatchError
+from detector.errors import SettingsError, TiltwatchError
 from detector.events.money import Currencies, Rates
 from detector.language.pack import default_pack, load_rules
 
@@ -44,6 +44,8 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     currencies = Currencies(settings.currencies)
     folder = settings.rules_dir or default_pack()
     rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
+    if not rules:
+        raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
     rates = None if settings.rates_file is None else Rates.read(settings.rates_file, currencies)
     places = Places(settings.brand_zones)
     options = Options(
@@ -86,7 +88,9 @@ def beside(settings: Settings, redis_url: str) -> Iterator[SpawnProcess]:
 
 def _detect(settings: Settings, redis_url: str, lifeline: Connection) -> None:
     """The detector's process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A service manager tells every process of a group to stop at once; ours is told by its lifeline.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     logs.configure(settings.log_format, settings.log_level)
     stop = threading.Event()

@@ -94,7 +94,7 @@ async def _serve(
 ) -> None:
     """Serve until a signal comes or a part that runs beside it ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(each, stop.set)
     async with serving(settings, redis_url) as address:
         tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]

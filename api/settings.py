@@ -87,6 +87,13 @@ class Settings(BaseSettings):
         default="info", description="The least level that is written."
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("give it as redis://, rediss:// or unix://")
+        return url
+
     @field_validator("host")
     @classmethod
     def _is_address(cls, host: str) -> str:

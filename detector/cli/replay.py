@@ -41,7 +41,10 @@ def command(
     pack = load_pack(_folder(rules), currencies)
     for finding in pack.findings:
         print(finding, file=sys.stderr)
+    if not pack.rules:
+        print(f"tiltwatch: no rule under {_folder(rules)} can run", file=sys.stderr)
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
+    _distinct(events, alerts, dead)
     table = Rates.read(rates, currencies) if rates is not None else None
     with ExitStack() as stack:
         log = stack.enter_context(LogReader(events))
@@ -60,9 +63,21 @@ def command(
 def _folder(rules: Path | None) -> Path:
     if rules is None:
         return default_pack()
-    if not rules.is_dir():
-        raise InputError(f"{rules}: no such folder of rules")
+    if not rules.exists():
+        raise InputError(f"{rules}: no such rules")
     return rules
+
+
+def _distinct(events: str, *outputs: str | None) -> None:
+    """Refuse to write over the log, or two things into one file: InputError."""
+    taken = [Path(events).resolve()] if events != "-" else []
+    for output in outputs:
+        if output is None:
+            continue
+        path = Path("-") if output == "-" else Path(output).resolve()
+        if path in taken or any(path.exists() and known.exists() and path.samefile(known) for known in taken):
+            raise InputError(f"{output}: is the log itself, or asked for twice; name another file")
+        taken.append(path)
 
 
 def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | None:

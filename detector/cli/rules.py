@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from detector.errors import Finding, RuleErrors
+from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies
 from detector.language.load import Reading, read_rule
 from detector.language.pack import check as check_rules
@@ -28,7 +28,7 @@ Paths = Annotated[
 @app.command()
 def check(paths: Paths = None) -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
-    wanted = paths or [_packs()]
+    wanted = _some(paths)
     _stop_on(check_rules(wanted))
     typer.echo(f"{_count(wanted)} checked, nothing found")
 
@@ -38,7 +38,7 @@ def run_tests(paths: Paths = None) -> None:
     """Run the timelines of rules through the engine: one finding a line, exit 1 on any."""
     from detector.timelines import check_timeline  # the engine is needed by this command alone
 
-    wanted = paths or [_packs()]
+    wanted = _some(paths)
     findings: list[Finding] = []
     timelines = 0
     for reading in _readings(wanted):
@@ -53,6 +53,15 @@ def run_tests(paths: Paths = None) -> None:
             ]
     _stop_on(findings)
     typer.echo(f"{_count(wanted)}, {timelines} timelines: all alert as expected")
+
+
+def _some(paths: list[Path] | None) -> list[Path]:
+    """The paths, or the packs; InputError where one holds no rule, for nothing found there says nothing."""
+    wanted = paths or [_packs()]
+    for path in wanted:
+        if not rule_files(path):
+            raise InputError(f"{path}: no rule file (*.yml) in there")
+    return wanted
 
 
 @app.command()

@@ -59,8 +59,7 @@ class LogReader:
         if start.startswith(_GZIP):
             self._stream = cast(BinaryIO, self._stack.enter_context(gzip.GzipFile(fileobj=raw)))
         elif start.startswith(_ZSTD):
-            reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-            self._stream = cast(BinaryIO, self._stack.enter_context(reader))
+            self._stream = cast(BinaryIO, _Zstd(cast(BinaryIO, raw)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,3 +102,31 @@ class LogReader:
             return self._stream.read(CHUNK)
         except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
             raise InputError(f"{self.source}: the compressed data is damaged or cut short") from error
+
+
+class _Zstd:
+    """Reads zstd frames one after the other; one that is cut short is told, as the library's reader does not."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._rest = b""
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+
+    def read(self, size: int) -> bytes:
+        """Some of what is left, not always `size`; empty at the end. EOFError where a frame is cut short."""
+        while True:
+            data = self._rest or self._raw.read(size)
+            self._rest = b""
+            if not data:
+                if self._begun:
+                    raise EOFError
+                return b""
+            self._begun = True
+            out = self._frame.decompress(data)
+            if self._frame.eof:
+                self._rest = self._frame.unused_data
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._begun = False
+            if out:
+                return out

@@ -65,6 +65,8 @@ class Server:
         """
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # What lies here is health-related: one that was open to others is closed to them.
+            self.data_dir.chmod(0o700)
             self._lock = _lock(self.data_dir / "lock")
         except OSError as error:
             raise SettingsError(
@@ -140,6 +142,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 # A session of its own, or the terminal's Ctrl-C would reach it before its clients are done.
                 start_new_session=True,
+                umask=0o077,
             )
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from detector.engine.plan import leaves, walk
+from detector.engine.plan import children, leaves, walk
 from detector.events.instants import rfc3339_ms
 from detector.events.money import Currencies
 from detector.language.rule import Rule
@@ -34,7 +34,9 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
 
     `value` is in the unit named by `unit`: a currency code means minor units of it, "s" seconds; null means
     unknown. `threshold` is the value it was held against by `operator`, null where it stands inside a
-    larger expression. `window` is (after, upto] for bets as rounded to tiles, or says session or lifetime.
+    larger expression. A `let` that reckons with several quantities comes before them, by its `name`, its
+    `quantity` and `window` empty. `window` is (after, upto], for bets as rounded to tiles, or says session
+    or lifetime.
     """
 
     name: str | None
@@ -157,6 +159,12 @@ class Facts:
         name = None
         while isinstance(side, Name):
             name, side = side.name, lets[side.name]
+        if name is not None and operator is not None and children(side) and Name(name) not in seen:
+            # What the analyst gave a name is what the agent should read, beside what it is made of.
+            seen.add(Name(name))
+            place = self._ask(side)
+            threshold = None if other is None else self._ask(other)
+            self._leaves.append(_Leaf(side, name, place, operator, threshold))
         for node in leaves(side, lets):
             if not isinstance(node, (Quantity, Since, Age, SessionAge)) or node in seen:
                 continue
@@ -204,7 +212,7 @@ class Facts:
 
     def _in_words(self, value: Any, kind: Kind | None, currency: str | None) -> str:
         if value is None:
-            return "unknown"
+            return "none known"
         if kind is Kind.MONEY:
             code = self.rule.currency or currency
             return self.currencies.format_money(value, code) if code else str(round(value))
@@ -228,12 +236,15 @@ def quantity_text(node: Expression) -> str:
         return node.text
     if isinstance(node, Since):
         return f"since({node.type})"
-    return "age" if isinstance(node, Age) else "session_age"
+    if isinstance(node, (Age, SessionAge)):
+        return "age" if isinstance(node, Age) else "session_age"
+    return ""
 
 
 def _window(node: Expression, at_us: int) -> dict[str, str] | str:
     if not isinstance(node, Quantity):
-        return "session" if isinstance(node, SessionAge) else "lifetime"
+        plain = isinstance(node, (Since, Age))
+        return "session" if isinstance(node, SessionAge) else "lifetime" if plain else ""
     window = node.window
     if window.scope != "over":
         return window.scope

@@ -16,7 +16,7 @@ from detector.engine.emit import Block, Emitter, Value
 from detector.engine.plan import PICKS, Plan, leaves
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Age, Expression, Name, Quantity, SessionAge, Since
-from detector.players.player import Player, Session
+from detector.players.player import NEVER, Player, Session
 from detector.windows import tiles
 
 Judge = Callable[[Player, int, Session | None], Any]
@@ -31,14 +31,16 @@ class RuleFunctions:
     facts: Judge
 
 
-def hit(times: dict[int, list[int]] | None, measure: int, after_us: int, upto_us: int) -> bool:
-    """Whether money that no rate could convert lies within (after, upto]."""
-    return times is not None and any(after_us < at <= upto_us for at in times.get(measure, ()))
+def hit(
+    times: dict[int, list[tuple[int, int]]], measure: int, after_us: int, upto_us: int, now_us: int
+) -> bool:
+    """Whether money that no rate could convert lies within (after, upto], and is not taken back by now."""
+    return any(after_us < at <= upto_us and gone > now_us for at, gone in times.get(measure, ()))
 
 
-def hit_session(times: list[tuple[int, int]], measure: int, upto_us: int) -> bool:
+def hit_session(times: list[tuple[int, int, int]], measure: int, upto_us: int, now_us: int) -> bool:
     """Whether money of a session that no rate could convert lies at or before an instant."""
-    return any(known == measure and at <= upto_us for known, at in times)
+    return any(known == measure and at <= upto_us and gone > now_us for known, at, gone in times)
 
 
 def spread(n: int, total: float, squares: float) -> float | None:
@@ -80,6 +82,11 @@ class _Judgement(Emitter):
         self.rule = rule
         self.settled = plan.is_settled(rule)
 
+    @property
+    def _now(self) -> str:
+        """A moment sees a correction from its own time on, an event as soon as it is here."""
+        return "t" if self.settled else str(NEVER - 1)
+
     def leaf(self, node: Expression) -> Value:
         block = self.block
         if isinstance(node, Name):
@@ -104,7 +111,8 @@ class _Judgement(Emitter):
         """Unknown where money in the window could not be converted."""
         if not node.converted or self.rated:
             return value
-        test = f"p.unrated is not None and hit(p.unrated, {self.plan.measure_of(node)}, {after}, {upto})"
+        measure = self.plan.measure_of(node)
+        test = f"p.unrated is not None and hit(p.unrated, {measure}, {after}, {upto}, {self._now})"
         return Value(self.block.put(f"None if {test} else {value.name}"), True)
 
     def _combined(self, aggregate: str, parts: list[str]) -> Value:
@@ -206,7 +214,8 @@ class _Judgement(Emitter):
         value = self._totals(node, totals, columns)
         test = "s is None"
         if node.converted and not self.rated:
-            test += f" or s.unrated is not None and hit_session(s.unrated, {self.plan.measure_of(node)}, t)"
+            measure = self.plan.measure_of(node)
+            test += f" or s.unrated is not None and hit_session(s.unrated, {measure}, t, {self._now})"
         return Value(block.put(f"None if {test} else {value.name}"), True)
 
 

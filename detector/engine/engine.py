@@ -320,6 +320,7 @@ class Engine:
         kind = self._kinds[type(carried)]
         session = session_went_to(p, carried, at)
         if kind.undo is not None:
+            self._around.turn_us = max(turn, at)
             missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self._around)
             self.counts.undo_missed += missed
             self.counts.not_undoable += kept

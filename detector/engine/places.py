@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from detector.errors import SettingsError
+from detector.events.instants import known_zones
+
 JURISDICTIONS: Mapping[str, str] = {
     # The largest city of each province; a deployment may name others.
     "CA-ON": "America/Toronto",
@@ -33,7 +36,8 @@ class Places:
     Parameters
     ----------
     brands, jurisdictions
-        Name → IANA zone. Jurisdictions given here are added to the built-in ones.
+        Name → IANA zone. Jurisdictions given here are added to the built-in ones. SettingsError for a zone
+        that is not known.
     """
 
     def __init__(
@@ -41,6 +45,11 @@ class Places:
     ) -> None:
         self.brands = dict(brands or {})
         self.jurisdictions = {**JURISDICTIONS, **(jurisdictions or {})}
+        for name, zone in (*self.brands.items(), *self.jurisdictions.items()):
+            if zone not in known_zones():
+                raise SettingsError(
+                    f"{name}: {zone!r} is no time zone; use an IANA name, such as America/Toronto"
+                )
 
     def zone(self, brand: str | None, jurisdiction: str | None) -> str:
         """The brand's zone, else the jurisdiction's, else UTC."""

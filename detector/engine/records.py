@@ -210,7 +210,7 @@ class Records:
             session.unrated = (
                 None
                 if row[6] is None
-                else [(measure, at) for old, at in row[6] for measure in move.measures([old])]
+                else [(m, at, gone) for old, at, gone in row[6] for m in move.measures([old])]
             )
             session.settled_start, session.settled_last, session.settled_open = row[7:10]
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
@@ -227,7 +227,11 @@ class Records:
         )
         p.undone, p.awaited = body[11], body[12]
         if body[13] is not None:
-            p.unrated = {m: times for old, times in body[13].items() for m in move.measures([old])}
+            p.unrated = {
+                measure: [(at, gone) for at, gone in times]
+                for old, times in body[13].items()
+                for measure in move.measures([old])
+            }
         for at, code, number, values, until in body[14]:
             named = None if number is None else sessions[number]
             type_code = move.code(code if code >= 0 else -1 - code)

@@ -10,7 +10,7 @@ from typing import Any
 from detector.engine.places import Places
 from detector.events.instants import QUARTER_US, local_parts, quarter_parts, utc_day
 from detector.events.money import Rates
-from detector.players.player import LONG_AGO, Here, Player, Session
+from detector.players.player import LONG_AGO, NEVER, Here, Player, Session
 
 FINENESS = 2**30
 """Into how many parts of a minor unit converted money is cut."""
@@ -41,6 +41,7 @@ class Surroundings:
         self.places = places
         self.rates = rates
         self.counts = Counts()
+        self.turn_us = LONG_AGO  # the time of the correction at hand
 
     def convert(self, amount: int, currency: str, to: str | None, at_us: int) -> float | None:
         """Money at the rate of its UTC day; None without one."""
@@ -69,7 +70,7 @@ class Surroundings:
         return here
 
     def unrated(self, player: Player, measure: int, at_us: int, session: Session | None, sign: int) -> None:
-        """Note (1), take back (-1) or ignore (0) money that no rate could convert."""
+        """Note (1) money that no rate could convert, take it back at `turn_us` (-1), or ignore it (0)."""
         if sign == 0:
             return
         if player.unrated is None:
@@ -77,11 +78,12 @@ class Surroundings:
         times = player.unrated.setdefault(measure, [])
         if sign > 0:
             self.counts.unrated += 1
-            times.append(at_us)
+            times.append((at_us, NEVER))
             if session is not None:
-                session.unrated = [*(session.unrated or ()), (measure, at_us)]
+                session.unrated = [*(session.unrated or ()), (measure, at_us, NEVER)]
             return
-        if at_us in times:
-            times.remove(at_us)
-        if session is not None and session.unrated and (measure, at_us) in session.unrated:
-            session.unrated.remove((measure, at_us))
+        if (at_us, NEVER) in times:
+            times[times.index((at_us, NEVER))] = (at_us, self.turn_us)
+        if session is not None and session.unrated and (measure, at_us, NEVER) in session.unrated:
+            place = session.unrated.index((measure, at_us, NEVER))
+            session.unrated[place] = (measure, at_us, self.turn_us)

@@ -47,7 +47,8 @@ class Session:
         self.last = start_us
         self.closed_at = NEVER
         self.totals: list[Any] | None = None
-        self.unrated: list[tuple[int, int]] | None = None  # (measure, time) of money no rate could convert
+        # (measure, time, when a correction took it back) of money that no rate could convert.
+        self.unrated: list[tuple[int, int, int]] | None = None
         self.settled_start = NEVER
         self.settled_last = LONG_AGO
         self.settled_open = True
@@ -166,7 +167,8 @@ class Player:
         self.recent: list[tuple[int, int, str, int]] | None = None
         self.undone: dict[int, int] | None = None  # identity → time of targets already taken back
         self.awaited: dict[int, int] | None = None  # identity → time of targets taken back before they came
-        self.unrated: dict[int, list[int]] | None = None  # measure → times of money no rate could convert
+        # measure → (time, when a correction took it back) of money that no rate could convert
+        self.unrated: dict[int, list[tuple[int, int]]] | None = None
         # The settled side.
         self.pending: list[Pending] = []
         self.active_at = LONG_AGO  # start of the running silence

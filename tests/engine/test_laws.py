@@ -7,7 +7,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from detector.events.instants import micros, to_datetime
@@ -119,6 +119,7 @@ def _time(event: dict[str, Any]) -> datetime:
 
 @LAWS
 @given(seed=SEEDS)
+@example(seed=1338)  # money without a rate, taken back before a tick that others had not seen
 def test_a_new_rule_set_takes_over_every_window_it_shares(seed: int) -> None:
     """Records of an older rule set are read by the next: its rules go on as if nothing had happened."""
     lines = random_log(Random(seed), IN_GRACE)
