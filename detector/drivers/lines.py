@@ -105,7 +105,7 @@ class LogReader:
 
 
 class _Zstd:
-    """Reads zstd frames one after the other; one that is cut short is told, as the library's reader does not."""
+    """Reads zstd frames one after the other, and tells one that is cut short; the library reads over it."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
