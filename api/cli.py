@@ -6,12 +6,15 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from detector.cli import bench, replay, rules, simulate
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
+
+# The class of click's that typer raises from a click of its own, which it does not name.
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 
 app = typer.Typer(
     name="tiltwatch",
@@ -61,7 +64,13 @@ def api() -> None:
 def main() -> None:
     """Run the command line: exit 0 fine, 1 findings, 2 usage; an error is one clear line."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except _UsageError as error:
+        told = getattr(error, "format_message", error.__str__)()
+        print(told if "\n" in told else f"tiltwatch: {told} --help says more.", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except RuleErrors as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from detector.cli.options import OwnCurrencies, read_currencies
 from detector.drivers.lines import LogReader
-from detector.drivers.replay import Replayed, replay
+from detector.drivers.replay import Replayed, in_order, replay
 from detector.errors import InputError
-from detector.events.money import Currencies, Rates
+from detector.events.money import Rates
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
 
@@ -35,9 +36,10 @@ def command(
     ] = None,
     dead: Annotated[str | None, typer.Option(help="Write refused lines here, with why.")] = None,
     rates: Annotated[Path | None, typer.Option(help="Dated exchange rates: CSV date,from,to,rate.")] = None,
+    own: OwnCurrencies = "",
 ) -> None:
     """Run the detector over a log of events and show what it would have alerted."""
-    currencies = Currencies()
+    currencies = read_currencies(own)
     pack = load_pack(_folder(rules), currencies)
     for finding in pack.findings:
         print(finding, file=sys.stderr)
@@ -54,6 +56,10 @@ def command(
         began = time.perf_counter()
         replayed = replay(log, chosen, currencies=currencies, rates=table, dead=bury, progress=progress)
         took = time.perf_counter() - began
+        if rules is not None:
+            # Whoever names the rules wants to see what each would do, the shadow ones too.
+            replayed.alerts = in_order([*replayed.alerts, *replayed.shadow])
+            replayed.shadow = []
         if tell is not None:
             for alert in replayed.alerts:
                 tell(alert.to_json())

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.options import OwnCurrencies, read_currencies
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies
 from detector.language.load import Reading, read_rule
@@ -26,22 +27,23 @@ Paths = Annotated[
 
 
 @app.command()
-def check(paths: Paths = None) -> None:
+def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
     wanted = _some(paths)
-    _stop_on(check_rules(wanted))
+    _stop_on(check_rules(wanted, read_currencies(own)))
     typer.echo(f"{_count(wanted)} checked, nothing found")
 
 
 @app.command("test")
-def run_tests(paths: Paths = None) -> None:
+def run_tests(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Run the timelines of rules through the engine: one finding a line, exit 1 on any."""
     from detector.timelines import check_timeline  # the engine is needed by this command alone
 
     wanted = _some(paths)
     findings: list[Finding] = []
     timelines = 0
-    for reading in _readings(wanted):
+    currencies = read_currencies(own)
+    for reading in _readings(wanted, currencies):
         findings += reading.findings
         if reading.rule is None:
             continue
@@ -49,7 +51,7 @@ def run_tests(paths: Paths = None) -> None:
             timelines += 1
             findings += [
                 Finding(reading.path, timeline.line, 1, message)
-                for message in check_timeline(reading.rule, timeline)
+                for message in check_timeline(reading.rule, timeline, currencies)
             ]
     _stop_on(findings)
     typer.echo(f"{_count(wanted)}, {timelines} timelines: all alert as expected")
@@ -116,9 +118,9 @@ def _packs() -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _readings(paths: list[Path]) -> list[Reading]:
+def _readings(paths: list[Path], currencies: Currencies | None = None) -> list[Reading]:
     files = dict.fromkeys(file for path in paths for file in rule_files(path))
-    return [read_rule(file, Currencies()) for file in files]
+    return [read_rule(file, currencies or Currencies()) for file in files]
 
 
 def _loaded(path: Path) -> dict[str, Rule]:

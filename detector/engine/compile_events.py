@@ -41,6 +41,9 @@ HUGE = 2**43
 class Outside(Protocol):
     """What event functions ask of the engine, beyond the player: zones and rates."""
 
+    arrived: bool
+    """Whether the target of the correction at hand is known to have come."""
+
     def convert(self, amount: int, currency: str, to: str, at_us: int) -> float | None:
         """Money in another currency at the rate of the UTC day, in its minor units; None without a rate."""
 
@@ -305,7 +308,8 @@ class EventCompiler:
         if undo:
             block.line(f"a = q[{number}]")
             block.line(
-                f"missed = a is None or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)})"
+                f"missed = a is None"
+                f" or not a.remove(ts, {row}, {picks}, {self.plan.firm(slot)}, loose=x.arrived)"
                 f" and ts > keep - {slot.reach_us}"
             )
         else:

@@ -311,7 +311,8 @@ class Engine:
             if p.awaited:
                 p.awaited = {known: when for known, when in p.awaited.items() if when > limit}
         p.undone[name] = at
-        if at > p.clock - MEMORY_US and not p.seen.knows(name, p.clock):
+        arrived = self._around.arrived = p.seen.knows(name, p.clock)
+        if at > p.clock - MEMORY_US and not arrived:
             if p.awaited is None:
                 p.awaited = {}
             p.awaited[name] = turn

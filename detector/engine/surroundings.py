@@ -41,6 +41,7 @@ class Surroundings:
         self.places = places
         self.rates = rates
         self.counts = Counts()
+        self.arrived = False  # whether the target of the correction at hand is known to have come
         self.turn_us = LONG_AGO  # the time of the correction at hand
 
     def convert(self, amount: int, currency: str, to: str | None, at_us: int) -> float | None:

@@ -60,7 +60,7 @@ _NEEDED = (
     *("trigger", "when", "cooldown", "explain", "respond"),
 )
 _KEYS = (*_NEEDED, "why", "sources", "params", "let", "escalate", "remind", "tell", "tests")
-_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
+_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -201,7 +201,7 @@ class _Loader:
     def _id(self, node: Node) -> str:
         text = single(node)
         if not _ID.fullmatch(text):
-            raise Fault(node.place, "an id is 2 to 63 small letters, digits and hyphens, a letter first")
+            raise Fault(node.place, "an id is 1 to 63 small letters, digits and hyphens, a letter first")
         if text != self._stem:
             raise Fault(
                 node.place, f'the id is "{text}" but the file "{shorten(self._stem)}": name both alike'
@@ -336,7 +336,7 @@ class _Loader:
         if span_us is None:
             raise Fault(node.place, f'"{shorten(text)}" is no duration such as 7d and no param that is one')
         if not MIN_WINDOW_US <= span_us <= MAX_REACH_US:
-            raise Fault(node.place, "this duration lies between 1m and 400d")
+            raise Fault(node.place, "this duration lies between 1s and 400d")
         return span_us
 
     # Texts and tests

@@ -73,7 +73,9 @@ def rule_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [] if path.stem in NO_RULES else [path]
     found = (each for suffix in ("yml", "yaml") for each in path.rglob(f"*.{suffix}"))
-    return sorted(each for each in found if each.stem not in NO_RULES and each.is_file())
+    return sorted(
+        each for each in found if each.stem not in NO_RULES and each.name[0] != "." and each.is_file()
+    )
 
 
 def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[Finding]:

@@ -56,7 +56,7 @@ from detector.language.syntax import (
     kind_of,
 )
 
-MIN_WINDOW_US = 60_000_000
+MIN_WINDOW_US = 1_000_000
 MAX_REACH_US = 400 * DAY_US
 
 

@@ -77,32 +77,56 @@ class Series:
         numbers: Sequence[float],
         picks: tuple[Any, ...] | None,
         firm: tuple[Sequence[int], Sequence[int]],
+        *,
+        loose: bool = False,
     ) -> bool:
         """Take one event out again, as it was put in; False when no such event is kept.
 
         `firm` are the columns and the picks by which it is known again. What hangs on the moment of arrival
-        (`gap`, the place of the player) may have been something else then.
+        (`gap`, the place of the player) may have been something else then. `loose` says that it certainly
+        came: then it is the row of its instant that agrees in most, for a correction may carry less than the
+        event did, and a rule added since may ask for more.
         """
-        times, totals, width = self.times, self.totals, self.width
-        for place in range(bisect_left(times, at_us), bisect_right(times, at_us)):
-            base = place * width
-            row = [totals[base + width + c] - totals[base + c] for c in range(width)]
+        best, place = -1, -1
+        for candidate in range(bisect_left(self.times, at_us), bisect_right(self.times, at_us)):
+            agreeing, whole = self._agreement(candidate, numbers, picks, firm)
+            if whole:
+                best, place = agreeing, candidate
+                break
+            if loose and agreeing > best:
+                best, place = agreeing, candidate
+        if place < 0:
+            return False
+        totals, width = self.totals, self.width
+        base = place * width
+        row = [totals[base + width + c] - totals[base + c] for c in range(width)]
+        later = totals[base + 2 * width :]
+        for index in range(len(later)):
+            later[index] -= row[index % width]
+        totals[base + width :] = later
+        del self.times[place]
+        if self.picks is not None:
+            del self.picks[place]
+        return True
+
+    def _agreement(
+        self,
+        place: int,
+        numbers: Sequence[float],
+        picks: tuple[Any, ...] | None,
+        firm: tuple[Sequence[int], Sequence[int]],
+    ) -> tuple[int, bool]:
+        """In how many of the firm columns and picks a row agrees, and whether in all."""
+        totals, width, base = self.totals, self.width, place * self.width
+        agreeing = 0
+        for c in firm[0]:
             # Differences of running totals of converted money are exact only to their rounding.
-            if any(abs(row[c] - numbers[c]) > 1e-9 * (1 + abs(numbers[c])) for c in firm[0]):
-                continue
-            if picks is not None and self.picks is not None:
-                known = self.picks[place]
-                if any(known[c] != picks[c] for c in firm[1]):
-                    continue
-            later = totals[base + 2 * width :]
-            for index in range(len(later)):
-                later[index] -= row[index % width]
-            totals[base + width :] = later
-            del times[place]
-            if self.picks is not None:
-                del self.picks[place]
-            return True
-        return False
+            number = totals[base + width + c] - totals[base + c]
+            agreeing += abs(number - numbers[c]) <= 1e-9 * (1 + abs(numbers[c]))
+        known = self.picks[place] if self.picks is not None and picks is not None else None
+        if known is not None and picks is not None:
+            agreeing += sum(known[c] == picks[c] for c in firm[1])
+        return agreeing, agreeing == len(firm[0]) + (len(firm[1]) if known is not None else 0)
 
     def _forget(self, keep_us: int) -> None:
         gone = bisect_right(self.times, keep_us)

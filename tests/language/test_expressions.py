@@ -286,7 +286,7 @@ class TestFaults:
             ("count(bet) where since(bet) > 1d over 7d > 3", "since", "no quantity stands within"),
             ("count(bet) where stake over 7d > 3", "stake", "a condition is needed"),
             ("count(bet) over session before 1d > 3", "1d", "needs a window of a length"),
-            ("count(bet) over 59s > 3", "59s", "at least 1m"),
+            ("count(bet) over 0.5s > 3", "0.5s", "at least 1s"),
             ("count(bet) over 401d > 3", "401d", "at most 400d"),
             ("count(bet) over 300d before 101d > 3", "300d", "at most 400d"),
             ("count(bet) over 7d before 0s > 3", "0s", "above 0"),
