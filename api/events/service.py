@@ -10,8 +10,7 @@ from api.events import repository
 from api.events.repository import EventsRepository, NewEvent
 from api.events.schemas import EventResult, IntakeReport
 from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
-from detector.drivers.streams import CONFLICT
-from detector.events.decode import Decoder, Refusal
+from detector.events.decode import CONFLICT, Decoder, Refusal
 from detector.events.identity import identity
 from detector.events.instants import to_datetime
 from detector.events.vocabulary import AnyEvent, Tick

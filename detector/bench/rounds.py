@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 import msgspec
+
+from detector.drivers.replay import without_collector
 
 Tell = Callable[[str], object]
 """Told what is going on, for whoever waits."""
@@ -71,24 +72,13 @@ def interleaved(contestants: Mapping[str, Callable[[], float]], plan: Plan) -> d
     return figures
 
 
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Nobody is measured while the garbage collector searches what somebody else left."""
-    gc.collect()
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def cpu_seconds(work: Callable[[], object]) -> float:
     """Processor time of this process for some work that waits for nothing.
 
     On an idle machine this is the time on the clock; on a busy one it leaves out when others had their turn.
     """
+    # Nobody is measured while the collector searches what somebody else left.
+    gc.collect()
     with without_collector():
         began = time.process_time()
         work()

@@ -30,7 +30,6 @@ from detector.drivers.faults import where
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.streams import (
     ALERTS,
-    CONFLICT,
     DEAD,
     ENGINE,
     EVENTS,
@@ -42,7 +41,7 @@ from detector.drivers.streams import (
     trim_behind_readers,
 )
 from detector.engine.engine import Engine, Outcome
-from detector.events.decode import Decoder, Refusal
+from detector.events.decode import CONFLICT, Decoder, Refusal
 from detector.events.instants import MINUTE_US, rfc3339_ms, to_datetime
 from detector.events.money import Currencies
 

@@ -15,11 +15,10 @@ from detector.drivers.lines import LogReader
 from detector.engine.alerts import Alert
 from detector.engine.engine import Engine, Outcome
 from detector.engine.surroundings import Counts
-from detector.events.decode import Decoder, Refusal
+from detector.events.decode import CONFLICT, Decoder, Refusal
 from detector.events.money import Currencies, Rates
 from detector.language.rule import Rule
 
-CONFLICT = "its id was seen before with other content; send a correction under an id of its own"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,7 +77,7 @@ def replay(
     decode, apply, conflict = decoder.decode, engine.apply, Outcome.CONFLICT
     refused: Counter[str] = Counter()
     number = 0
-    with _no_collector():
+    with without_collector():
         for lines in log.chunks():
             for raw in lines:
                 number += 1
@@ -123,8 +122,8 @@ def dead_letter(line: int, refusal: Refusal) -> bytes:
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
-    # Events and players hold no cycles; searching a million of them for some takes a tenth of the time.
+def without_collector() -> Iterator[None]:
+    """Keep the garbage collector still: events and players hold no cycles for it to find in a million of them."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -22,8 +22,6 @@ SHADOW = "tw:shadow"
 """The same of rules in shadow, which nobody acts upon."""
 DEAD = "tw:dead"
 """What was refused: `reason`, `detail`, `original` and `at`, the receipt in µs since the epoch."""
-CONFLICT = "$.id: was sent before with other content; a correction is an event of its own that names it"
-"""Detail of a refusal for the reason `conflict`."""
 FEED = "tw:feed"
 """What a screen wants to know at once: `kind` (alert, note) and `alert`, its id. Short-lived."""
 

@@ -48,6 +48,9 @@ REASONS = (
 )
 """Why an event is refused; `conflict` is the engine's (an id seen before with different content)."""
 
+CONFLICT = "$.id: was sent before with other content; a correction is an event of its own that names it"
+"""The detail of a conflict, whoever tells it."""
+
 MAX_BYTES = 65_536
 MAX_UNKNOWN_NAMES = 1_000
 AHEAD = timedelta(minutes=5)
