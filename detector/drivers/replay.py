@@ -123,7 +123,7 @@ def dead_letter(line: int, refusal: Refusal) -> bytes:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Keep the garbage collector still: it would search a million events and players, which hold no cycles."""
+    """Keep the garbage collector still: events and players hold no cycles that it could find."""
     enabled = gc.isenabled()
     gc.disable()
     try:
