@@ -30,13 +30,14 @@ test: setup ## the whole suite but the storms, under ten minutes on two cores
 prove: setup ## the storms: kills, bursts, floods
 	$(BIN)/pytest -m storm
 
-check: setup ## format, lint, types, layers, rules
+check: setup ## format, lint, types, layers, rules, mappings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/tiltwatch rules check
 	$(BIN)/tiltwatch rules test
+	$(BIN)/tiltwatch map --check
 
 bench: setup ## measure speed and size, peers beside it
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements/bench.txt

@@ -23,6 +23,12 @@ from api.events.service import EventsService
 from api.health import endpoints as health
 from api.health.repository import HealthRepository
 from api.health.service import HealthService
+from api.interventions import endpoints as interventions
+from api.interventions.repository import InterventionsRepository
+from api.interventions.service import InterventionsService
+from api.players import endpoints as players
+from api.players.repository import PlayersRepository
+from api.players.service import Grounds, PlayersService
 from api.requests import LoopbackNames, RequestLog
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
@@ -51,10 +57,16 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         settings.max_body_events,
     )
     app.state.alerts = AlertsService(AlertsRepository(redis))
+    app.state.interventions = InterventionsService(InterventionsRepository(redis), clock)
+    app.state.players = PlayersService(
+        PlayersRepository(redis), Grounds(settings.rules_dir, Currencies(settings.currencies)), clock
+    )
     app.state.health = HealthService(HealthRepository(redis))
     app.include_router(routes.router)
     app.include_router(events.router)
     app.include_router(alerts.router)
+    app.include_router(interventions.router)
+    app.include_router(players.router)
     app.include_router(health.router)
     problems.install(app)
     if not settings.allow_remote:
@@ -93,7 +105,15 @@ def _document(app: FastAPI) -> None:
         if app.openapi_schema is None:
             schema = generate()
             components = schema["components"]["schemas"]
-            components.update({"Problem": problems.SCHEMA, **alerts.SCHEMAS, **events.SCHEMAS})
+            components.update(
+                {
+                    "Problem": problems.SCHEMA,
+                    **alerts.SCHEMAS,
+                    **events.SCHEMAS,
+                    **interventions.SCHEMAS,
+                    **players.SCHEMAS,
+                }
+            )
             # What FastAPI would answer to a wrong parameter; here it is a problem like all others.
             for unused in ("HTTPValidationError", "ValidationError"):
                 components.pop(unused, None)

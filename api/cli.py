@@ -11,6 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from detector.cli import bench, replay, rules, simulate
+from detector.cli import map as mapping
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
 
 # The class of click's that typer raises from a click of its own, which it does not name.
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("replay")(replay.command)
+app.command("map")(mapping.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
 app.add_typer(rules.app)

@@ -21,11 +21,13 @@ from api import logs
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.faults import where
+from detector.drivers.rates import WatchedRates
 from detector.engine.engine import Engine
-from detector.engine.places import Places
+from detector.engine.places import read_places
 from detector.errors import SettingsError, TiltwatchError
-from detector.events.money import Currencies, Rates
+from detector.events.money import Currencies
 from detector.language.pack import default_pack, load_rules
+from detector.score.scoring import scoring_beside
 
 log = structlog.get_logger()
 
@@ -39,23 +41,28 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     Raises
     ------
     TiltwatchError
-        A rule, the rates or a currency cannot be used.
+        A rule, the score, the rates, the places or a currency cannot be used.
     """
     currencies = Currencies(settings.currencies)
     folder = settings.rules_dir or default_pack()
     rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
     if not rules:
         raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
-    rates = None if settings.rates_file is None else Rates.read(settings.rates_file, currencies)
-    places = Places(settings.brand_zones)
+    scoring = scoring_beside(folder)
+    watched = None if settings.rates_file is None else WatchedRates(settings.rates_file, currencies)
+    rates = None if watched is None else watched.rates
+    places = read_places(settings.places_file, settings.jurisdiction, settings.brand_zones)
+    if settings.jurisdiction is None:
+        log.info("no jurisdiction is set: the local time of players of unknown place is taken to be UTC")
     options = Options(
         tick_every_s=settings.tick_every_s, alerts_kept=settings.alerts_kept, dead_kept=settings.dead_kept
     )
     return EmbeddedDetector(
         redis_url,
-        lambda: Engine(rules, places, rates, currencies, settings.grace_s * 1_000_000),
+        lambda: Engine(rules, places, rates, currencies, settings.grace_s * 1_000_000, scoring=scoring),
         currencies,
         options,
+        rates=watched,
     )
 
 

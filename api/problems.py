@@ -43,6 +43,9 @@ class Kind:
 
 MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read as what it claims to be")
 INVALID_PARAMETER = Kind("invalid-parameter", 400, "A parameter is wrong")
+UNKNOWN_PLAYER = Kind("unknown-player", 404, "Nothing is known of this player")
+UNKNOWN_INTERVENTION = Kind("unknown-intervention", 404, "There is no such intervention")
+CONTRADICTION = Kind("contradiction", 409, "It contradicts what was said before")
 WRONG_HOST = Kind("wrong-host", 421, "This service does not go by that host name")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 TOO_MANY_EVENTS = Kind("too-many-events", 413, "The body holds too many events")

@@ -13,7 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from detector.errors import SettingsError
+from detector.errors import SettingsError, TiltwatchError
+from detector.events.money import Currencies
 
 PREFIX = "TILTWATCH_"
 
@@ -46,14 +47,26 @@ class Settings(BaseSettings):
     )
     rates_file: Path | None = Field(
         default=None,
-        description="Dated exchange rates (CSV). None: money in another currency is unknown to rules.",
+        description="Dated exchange rates (CSV), read again when the file changes. "
+        "None: money in another currency is unknown to rules.",
     )
     currencies: dict[str, int] = Field(
         default={}, description='The deployment\'s own currencies with their exponents, as JSON: {"BTC": 8}.'
     )
     brand_zones: dict[str, str] = Field(
         default={},
-        description="Time zone of each brand's players, as JSON; a player's own profile comes first.",
+        description="Time zone of each brand's players, as JSON, where there is no file of places; "
+        "a player's own profile comes first.",
+    )
+    places_file: Path | None = Field(
+        default=None,
+        description="Brands and jurisdictions with their zones (YAML). "
+        "None: the jurisdictions known to tiltwatch.",
+    )
+    jurisdiction: str | None = Field(
+        default=None,
+        description="Jurisdiction of players of whom nothing else says it, such as CA-ON. "
+        "None: their local time is taken to be UTC.",
     )
     grace_s: int = Field(
         default=900,
@@ -94,6 +107,19 @@ class Settings(BaseSettings):
             raise ValueError("give it as redis://, rediss:// or unix://")
         return url
 
+    @field_validator("currencies")
+    @classmethod
+    def _are_currencies(cls, own: dict[str, int]) -> dict[str, int]:
+        try:
+            Currencies(own)
+        except TiltwatchError:
+            # Its message would repeat the value.
+            raise ValueError(
+                "give each code, of 3 to 16 capitals and digits, its decimals from 0 to 18, "
+                "and none that ISO 4217 gives others"
+            ) from None
+        return own
+
     @field_validator("host")
     @classmethod
     def _is_address(cls, host: str) -> str:
@@ -107,6 +133,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"host must be 127.0.0.1, ::1 or another loopback address unless {PREFIX}ALLOW_REMOTE=true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _places_stand_once(self) -> Self:
+        if self.places_file is not None and self.brand_zones:
+            raise ValueError(f"{PREFIX}BRAND_ZONES goes into the file that {PREFIX}PLACES_FILE names")
         return self
 
 

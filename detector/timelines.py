@@ -6,16 +6,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from detector.engine.engine import Engine, Outcome
+from detector.engine.places import Places
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import micros, rfc3339_ms
-from detector.events.money import Currencies
+from detector.events.money import Currencies, Rates
 from detector.language.rule import ExpectedAlert, Rule, Timeline
 
 
-def run_timeline(rule: Rule, timeline: Timeline, currencies: Currencies | None = None) -> list[ExpectedAlert]:
+def run_timeline(
+    rule: Rule,
+    timeline: Timeline,
+    currencies: Currencies | None = None,
+    rates: Rates | None = None,
+    places: Places | None = None,
+) -> list[ExpectedAlert]:
     """Every alert that a rule makes of a timeline, in order of time; ValueError for an event it refuses."""
     currencies = currencies or Currencies()
-    engine = Engine([rule], currencies=currencies, keep_records=False)
+    engine = Engine([rule], places, rates, currencies, keep_records=False)
     decoder = Decoder(currencies)
     for number, raw in enumerate(timeline.events, 1):
         event = decoder.decode(raw)
@@ -31,10 +38,16 @@ def run_timeline(rule: Rule, timeline: Timeline, currencies: Currencies | None =
     )
 
 
-def check_timeline(rule: Rule, timeline: Timeline, currencies: Currencies | None = None) -> list[str]:
+def check_timeline(
+    rule: Rule,
+    timeline: Timeline,
+    currencies: Currencies | None = None,
+    rates: Rates | None = None,
+    places: Places | None = None,
+) -> list[str]:
     """What a timeline expects and does not get, or gets and does not expect; empty when all is well."""
     try:
-        got = run_timeline(rule, timeline, currencies)
+        got = run_timeline(rule, timeline, currencies, rates, places)
     except ValueError as error:
         return [f"{timeline.name}: {error}"]
     missing, extra = list(timeline.expect), []

@@ -25,6 +25,13 @@ from tests.oracle import run
 from tests.oracle.history import SECOND, instant
 from tests.oracle.random_logs import IN_GRACE, ROUGH, ZONES, Shape, random_log, rates, settled, within_grace
 from tests.oracle.sample_rules import TIMED, RuleFile, behaviour_rules, quantity_rules, timed_rules
+from tests.oracle.sample_sessions import (
+    AT_MOMENTS,
+    closing_rules,
+    habit_rules,
+    session_behaviour_rules,
+    summary_rules,
+)
 from tests.oracle.shrinking import shrunk
 from tests.oracle.values import Known
 
@@ -32,10 +39,18 @@ CURRENCIES = Currencies()
 PLACES = Places(ZONES.brands, ZONES.jurisdictions)
 RATES = Rates(CURRENCIES, [(*pair, Decimal(str(rate))) for pair, rate in rates().table.items()])
 
-EVENT_QUANTITIES = quantity_rules()
-TIMED_QUANTITIES = quantity_rules(TIMED)
-BEHAVIOUR = behaviour_rules()
-TIME = timed_rules()
+PACKS: Mapping[str, Sequence[RuleFile]] = {
+    "behaviour": behaviour_rules(),
+    "time": timed_rules(),
+    "sessions": session_behaviour_rules(),
+    "closings": closing_rules(),
+    "quantities": quantity_rules(),
+    "quantities in time": quantity_rules(TIMED),
+    "summaries": summary_rules(),
+    "summaries in time": summary_rules(AT_MOMENTS),
+    "habits": habit_rules(),
+    "habits in time": habit_rules(AT_MOMENTS),
+}
 
 # player, rule, kind, severity, opened_at, id: what an alert is, whatever it tells
 Told = tuple[str, str, str, str, str, str]
@@ -59,18 +74,13 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pack]:
     yaml.width = 10_000
     yaml.default_flow_style = False
 
-    def loaded(name: str, files: Iterable[RuleFile]) -> Pack:
-        folder: Path = tmp_path_factory.mktemp(name)
+    def loaded(files: Iterable[RuleFile]) -> Pack:
+        folder: Path = tmp_path_factory.mktemp("rules")
         for file in files:
             yaml.dump(file, folder / f"{file['id']}.yml")
         return Pack(list(files), load_rules(folder))
 
-    return {
-        "behaviour": loaded("behaviour", BEHAVIOUR),
-        "time": loaded("time", TIME),
-        "quantities": loaded("quantities", EVENT_QUANTITIES),
-        "quantities in time": loaded("timed", TIMED_QUANTITIES),
-    }
+    return {name: loaded(files) for name, files in PACKS.items()}
 
 
 def replayed(rules: Sequence[Rule], lines: Iterable[bytes], seed: int) -> dict[Told, dict[str, Any]]:
@@ -155,9 +165,10 @@ def test_rules_judged_by_events(packs: Mapping[str, Pack], seed: int) -> None:
     assert_agree(packs["behaviour"], ROUGH, random_log(Random(seed), ROUGH), seed)
 
 
+@pytest.mark.parametrize("name", ["time", "sessions", "closings"])
 @pytest.mark.parametrize("seed", range(24))
-def test_rules_judged_as_time_passes(packs: Mapping[str, Pack], seed: int) -> None:
-    assert_agree(packs["time"], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
+def test_rules_on_what_time_brings(packs: Mapping[str, Pack], name: str, seed: int) -> None:
+    assert_agree(packs[name], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -165,10 +176,17 @@ def test_quantities_after_each_event(packs: Mapping[str, Pack], seed: int) -> No
     assert_agree(packs["quantities"], ROUGH, random_log(Random(seed), ROUGH), seed)
 
 
+@pytest.mark.parametrize("name", ["summaries", "habits"])
+@pytest.mark.parametrize("seed", range(6))
+def test_sessions_and_habits_after_each_event(packs: Mapping[str, Pack], name: str, seed: int) -> None:
+    assert_agree(packs[name], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
+
+
+@pytest.mark.parametrize("name", ["quantities in time", "summaries in time", "habits in time"])
 @pytest.mark.parametrize("seed", range(3))
-def test_quantities_at_moments(packs: Mapping[str, Pack], seed: int) -> None:
+def test_quantities_at_moments(packs: Mapping[str, Pack], name: str, seed: int) -> None:
     shape = Shape(events=25, players=2, beyond_grace=0)
-    assert_agree(packs["quantities in time"], shape, random_log(Random(seed), shape), seed)
+    assert_agree(packs[name], shape, random_log(Random(seed), shape), seed)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -183,4 +201,5 @@ def test_small_logs(packs: Mapping[str, Pack], rng: Random, events: int, late: b
     lines = random_log(rng, shape)
     assert differences(packs["behaviour"], lines, ticks) == []
     if not late:
-        assert differences(packs["time"], lines, ticks) == []
+        for name in ("time", "sessions", "closings"):
+            assert differences(packs[name], lines, ticks) == []

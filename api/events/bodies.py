@@ -6,9 +6,13 @@ from collections.abc import Callable
 from email.message import Message
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.problems import BODY_TOO_LARGE, MALFORMED_BODY, UNSUPPORTED_BODY, Problem
+from detector.events import bindings
+from detector.events.cloudevents import BATCH, JSON, STRUCTURED
+from detector.events.decode import Refusal
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _one = msgspec.json.Decoder(msgspec.Raw)
@@ -28,11 +32,17 @@ async def read(request: Request, most_bytes: int) -> bytes:
     return bytes(body)
 
 
-def split(body: bytes, content_type: str, content_encoding: str) -> list[bytes]:
+def split(body: bytes, headers: Headers) -> list[bytes | Refusal]:
     """The events of a body by its media type, each as it stands there.
 
-    Only what spoils the body as a whole is a problem here; what is wrong with one event is the decoder's.
+    Only what spoils the body as a whole is a problem here; what is wrong with one event is the decoder's. A
+    CloudEvent in binary mode, whose event lies partly in the headers, becomes an envelope or is refused.
     """
+    if headers.get("content-encoding", "") not in ("", "identity"):
+        raise Problem(UNSUPPORTED_BODY, "Send the body as it is, without Content-Encoding.")
+    content_type = headers.get("content-type", "")
+    if bindings.is_binary(headers.keys(), content_type):
+        return [bindings.from_http(headers.items(), body)]
     header = Message()
     header["content-type"] = content_type
     splitter = _SPLITTERS.get(header.get_content_type())
@@ -40,9 +50,7 @@ def split(body: bytes, content_type: str, content_encoding: str) -> list[bytes]:
         raise Problem(UNSUPPORTED_BODY, f"Send one of {', '.join(_SPLITTERS)}.")
     if str(header.get_content_charset("utf-8")) != "utf-8":
         raise Problem(UNSUPPORTED_BODY, "Send UTF-8.")
-    if content_encoding not in ("", "identity"):
-        raise Problem(UNSUPPORTED_BODY, "Send the body as it is, without Content-Encoding.")
-    return splitter(body)
+    return list(splitter(body))
 
 
 def _json(body: bytes) -> list[bytes]:
@@ -60,9 +68,22 @@ def _lines(body: bytes) -> list[bytes]:
     return [event for line in body.split(b"\n") if (event := line.strip(b" \t\r"))]
 
 
-# Further envelopes, such as CloudEvents, register here.
+def _one_envelope(body: bytes) -> list[bytes]:
+    if body.lstrip().startswith(b"["):
+        raise Problem(MALFORMED_BODY, f"Send one CloudEvent, or an array of them as {BATCH}.")
+    return _json(body)
+
+
+def _batch(body: bytes) -> list[bytes]:
+    if not body.lstrip().startswith(b"["):
+        raise Problem(MALFORMED_BODY, f"Send an array of CloudEvents, or one as {STRUCTURED}.")
+    return _json(body)
+
+
 _SPLITTERS: dict[str, Callable[[bytes], list[bytes]]] = {
-    "application/json": _json,
+    JSON: _json,
     "application/x-ndjson": _lines,
+    STRUCTURED: _one_envelope,
+    BATCH: _batch,
 }
 MEDIA_TYPES = tuple(_SPLITTERS)

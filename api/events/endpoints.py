@@ -20,6 +20,7 @@ from api.problems import (
     UNSUPPORTED_BODY,
     documented,
 )
+from detector.events.cloudevents import BATCH, STRUCTURED
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -28,7 +29,8 @@ router = APIRouter(prefix="/v1", tags=["events"])
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One event, an array of events, or one event a line.",
+        "description": "One event, an array of events, or one event a line; plain or as CloudEvents 1.0. A "
+        "CloudEvent in binary mode has its attributes in `ce-` headers and its data, as JSON, for a body.",
         "content": {
             "application/json": {
                 "schema": {
@@ -45,6 +47,8 @@ _BODY: dict[str, Any] = {
                 },
             },
             "application/x-ndjson": {"schema": {"type": "string"}},
+            STRUCTURED: {"schema": {"type": "object"}},
+            BATCH: {"schema": {"type": "array", "items": {"type": "object"}}},
         },
     }
 }
@@ -77,8 +81,6 @@ async def take_events(request: Request, service: Annotated[EventsService, Depend
     the same events again is safe: they are told as repeats.
     """
     body = await bodies.read(request, request.app.state.settings.max_body_bytes)
-    originals = bodies.split(
-        body, request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
-    )
+    originals = bodies.split(body, request.headers)
     report = await service.take(originals)
     return Response(msgspec.json.encode(report), 202, media_type="application/json")

@@ -36,8 +36,10 @@ class EventsService:
         self._clock = clock
         self._most_events = most_events
 
-    async def take(self, originals: Sequence[bytes]) -> IntakeReport:
+    async def take(self, originals: Sequence[bytes | Refusal]) -> IntakeReport:
         """Take events in the order given; what the report calls accepted is on disk.
+
+        What is refused already keeps its place among them.
 
         Raises
         ------
@@ -52,25 +54,34 @@ class EventsService:
             await self._take_chunk(report, originals[start : start + CHUNK])
         return report
 
-    async def _take_chunk(self, report: IntakeReport, originals: Sequence[bytes]) -> None:
+    async def _take_chunk(self, report: IntakeReport, originals: Sequence[bytes | Refusal]) -> None:
         received_us = self._clock()
         received_at = to_datetime(received_us)
-        decoded: list[AnyEvent | Refusal] = []
+        decoded: list[tuple[AnyEvent, bytes] | Refusal] = []
         fresh: list[NewEvent] = []
         for original in originals:
+            if isinstance(original, Refusal):
+                decoded.append(original)
+                continue
             event = self._decoder.decode(original, received_at)
-            decoded.append(event)
-            if not isinstance(event, Refusal):
-                fresh.append(_new_event(event, self._decoder.content, original))
+            if isinstance(event, Refusal):
+                decoded.append(event)
+                continue
+            decoded.append((event, original))
+            fresh.append(_new_event(event, self._decoder.content, original))
         verdicts = await self._repository.append(fresh, received_us) if fresh else b""
         if verdicts is None:
             raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
         refusals = []
         verdict = iter(verdicts)
-        for event, original in zip(decoded, originals, strict=True):
+        for each in decoded:
             index = len(report.results)
-            event_id = None if isinstance(event, Refusal) else event.id or None
-            if not isinstance(event, Refusal):
+            event_id = None
+            if isinstance(each, Refusal):
+                refusal = each
+            else:
+                event, original = each
+                event_id = event.id or None
                 match next(verdict):
                     case repository.APPENDED:
                         report.accepted += 1
@@ -80,10 +91,10 @@ class EventsService:
                         report.repeated += 1
                         report.results.append(EventResult(index, event_id, "repeated"))
                         continue
-                event = Refusal("conflict", CONFLICT, original)
-            refusals.append(event)
+                refusal = Refusal("conflict", CONFLICT, original)
+            refusals.append(refusal)
             report.rejected += 1
-            report.results.append(EventResult(index, event_id, "rejected", event.reason, event.detail))
+            report.results.append(EventResult(index, event_id, "rejected", refusal.reason, refusal.detail))
         if refusals:
             await self._repository.bury(refusals, received_us)
 

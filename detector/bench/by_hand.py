@@ -58,15 +58,15 @@ class Terms(NamedTuple):
     remind_us: int
 
 
-CANCELLED = Terms("cancelled-withdrawals@1", HIGH, WEEK_US, WEEK_US)
-ESCALATION = Terms("deposit-escalation@1", HIGH, WEEK_US, NEVER)
-FREQUENCY = Terms("deposit-frequency@1", MEDIUM, WEEK_US, NEVER)
-IN_SESSION = Terms("deposits-within-session@1", HIGH, DAY_US, WEEK_US)
+CANCELLED = Terms("cancelled-withdrawals@2", HIGH, WEEK_US, WEEK_US)
+ESCALATION = Terms("deposit-escalation@2", HIGH, WEEK_US, NEVER)
+FREQUENCY = Terms("deposit-frequency@2", MEDIUM, WEEK_US, NEVER)
+IN_SESSION = Terms("deposits-within-session@2", HIGH, DAY_US, WEEK_US)
 DISTRESS = Terms("distress-contact@1", CRITICAL, 2 * DAY_US, HOUR_US)
-FAILED = Terms("failed-deposits@1", HIGH, DAY_US, WEEK_US)
-LONG = Terms("long-session@1", LOW, HOUR_US, HOUR_US)
+FAILED = Terms("failed-deposits@2", HIGH, DAY_US, WEEK_US)
+LONG = Terms("long-session@2", LOW, WEEK_US, WEEK_US)
 CHURN = Terms("losses-then-churn@1", LOW, 30 * DAY_US, NEVER)
-NIGHT = Terms("night-play@1", MEDIUM, WEEK_US, 30 * DAY_US)
+NIGHT = Terms("night-play@2", MEDIUM, WEEK_US, 30 * DAY_US)
 EXCLUSION = Terms("self-exclusion-request@1", CRITICAL, 15 * MINUTE_US, NEVER)
 
 RULES = frozenset(

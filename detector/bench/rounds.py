@@ -10,7 +10,7 @@ from statistics import median
 
 import msgspec
 
-from detector.drivers.replay import without_collector
+from detector.drivers.collector import without_collector
 
 Tell = Callable[[str], object]
 """Told what is going on, for whoever waits."""

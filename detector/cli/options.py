@@ -1,7 +1,8 @@
-"""Options that several commands share."""
+"""Options that several commands share: what a deployment chooses, by the names its settings have."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -16,6 +17,26 @@ OwnCurrencies = Annotated[
         "--currencies",
         envvar="TILTWATCH_CURRENCIES",
         help="The deployment's own currencies with their decimals, as JSON.",
+    ),
+]
+RatesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rates", envvar="TILTWATCH_RATES_FILE", help="Dated exchange rates: CSV date,from,to,rate."
+    ),
+]
+PlacesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--places", envvar="TILTWATCH_PLACES_FILE", help="Brands and jurisdictions with their zones: YAML."
+    ),
+]
+DefaultJurisdiction = Annotated[
+    str | None,
+    typer.Option(
+        "--jurisdiction",
+        envvar="TILTWATCH_JURISDICTION",
+        help="Where players are of whom nothing says it; their local time is UTC if left out.",
     ),
 ]
 

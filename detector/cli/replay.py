@@ -8,20 +8,32 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from detector.cli.options import OwnCurrencies, read_currencies
+from detector.cli.options import (
+    DefaultJurisdiction,
+    OwnCurrencies,
+    PlacesFile,
+    RatesFile,
+    read_currencies,
+)
+from detector.drivers.checkpoints import open_folder
+from detector.drivers.crew import MOST_JOBS, processors
+from detector.drivers.detection import Detection
+from detector.drivers.files import replaced
 from detector.drivers.lines import LogReader
-from detector.drivers.replay import Replayed, in_order, replay
+from detector.drivers.replay import SAVE_EVERY_S, Found, replay_log
+from detector.engine.places import read_places
 from detector.errors import InputError
 from detector.events.money import Rates
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
+from detector.score.scoring import scoring_beside
 
 
 def command(
@@ -35,8 +47,18 @@ def command(
         str | None, typer.Option(help="Write the alerts here as JSON lines; - for stdout.")
     ] = None,
     dead: Annotated[str | None, typer.Option(help="Write refused lines here, with why.")] = None,
-    rates: Annotated[Path | None, typer.Option(help="Dated exchange rates: CSV date,from,to,rate.")] = None,
+    rates: RatesFile = None,
     own: OwnCurrencies = "",
+    places: PlacesFile = None,
+    jurisdiction: DefaultJurisdiction = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, max=MOST_JOBS, help="Processes to share the players; 0: one a processor.")
+    ] = 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Leave checkpoints in this folder, and go on from there when run again."),
+    ] = None,
+    every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = SAVE_EVERY_S,
 ) -> None:
     """Run the detector over a log of events and show what it would have alerted."""
     currencies = read_currencies(own)
@@ -47,23 +69,43 @@ def command(
         print(f"tiltwatch: no rule under {_folder(rules)} can run", file=sys.stderr)
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
     _distinct(events, alerts, dead)
+    scoring = scoring_beside(_folder(rules))
     table = Rates.read(rates, currencies) if rates is not None else None
+    detection = Detection(chosen, currencies, table, read_places(places, jurisdiction), scoring)
+    # Whoever names the rules wants to see what each would do, the shadow ones too.
+    named = rules is not None
     with ExitStack() as stack:
         log = stack.enter_context(LogReader(events))
-        bury = _writer(dead, stack)
-        tell = _writer(alerts, stack)
+        if resume is None:
+            folder, tell, bury = None, _writer(alerts, stack), _writer(dead, stack)
+        else:
+            # What is asked for appears when all is found, and whole, however often this had to be run.
+            folder = stack.enter_context(open_folder(resume, detection.terms() | {"--rules": str(named)}))
+            tell, bury = _late_writer(alerts, stack), folder.bury
         progress = _progress(log, stack)
         began = time.perf_counter()
-        replayed = replay(log, chosen, currencies=currencies, rates=table, dead=bury, progress=progress)
+        found = stack.enter_context(
+            replay_log(
+                log,
+                detection,
+                jobs=jobs or processors(),
+                all_alerts=named,
+                folder=folder,
+                every_s=every,
+                dead=bury,
+                progress=progress,
+            )
+        )
         took = time.perf_counter() - began
-        if rules is not None:
-            # Whoever names the rules wants to see what each would do, the shadow ones too.
-            replayed.alerts = in_order([*replayed.alerts, *replayed.shadow])
-            replayed.shadow = []
         if tell is not None:
-            for alert in replayed.alerts:
-                tell(alert.to_json())
-    show(replayed, took, Console(stderr=alerts == "-" or dead == "-"))
+            for line in found.alerts():
+                tell(line)
+        if folder is not None:
+            exhume = _late_writer(dead, stack)
+            if exhume is not None:
+                for line in folder.buried():
+                    exhume(line)
+    show(found, took, Console(stderr=alerts == "-" or dead == "-"))
 
 
 def _folder(rules: Path | None) -> Path:
@@ -103,6 +145,14 @@ def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | N
     return write
 
 
+def _late_writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | None:
+    """A writer to a file that is put in its place when the stack ends well."""
+    if target is None or target == "-" or (Path(target).exists() and not Path(target).is_file()):
+        return _writer(target, stack)
+    out = stack.enter_context(replaced(Path(target)))
+    return lambda line: cast(None, out.write(line + b"\n"))
+
+
 def _progress(log: LogReader, stack: ExitStack) -> Callable[[int], None] | None:
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -117,25 +167,26 @@ def _progress(log: LogReader, stack: ExitStack) -> Callable[[int], None] | None:
     return show_progress
 
 
-def show(replayed: Replayed, took_s: float, console: Console) -> None:
+def show(found: Found, took_s: float, console: Console) -> None:
     """Print the summary of a replay."""
-    counts = replayed.counts
+    tally = found.tally
+    counts = Counter(tally.counts)
     summary = Table("events", "", title="Replay", show_header=False, title_justify="left")
     rows = {
-        "lines": replayed.lines,
-        "accepted": counts.accepted,
-        "repeated (no effect)": counts.repeated,
-        "refused": sum(replayed.refused.values()),
-        **{f"  {reason}": n for reason, n in sorted(replayed.refused.items())},
-        "late": counts.late,
-        "undone by corrections": counts.undone,
-        "cancelled before they came": counts.cancelled,
-        "money without a rate": counts.unrated,
-        "fields ignored": sum(replayed.unknown_fields.values()),
-        "players": replayed.players,
-        "alerts": len(replayed.alerts),
-        "alerts of shadow rules": len(replayed.shadow),
-        "alerts with a note": replayed.notes,
+        "lines": found.lines,
+        "accepted": counts["accepted"],
+        "repeated (no effect)": counts["repeated"],
+        "refused": sum(tally.refused.values()),
+        **{f"  {reason}": n for reason, n in sorted(tally.refused.items())},
+        "late": counts["late"],
+        "undone by corrections": counts["undone"],
+        "cancelled before they came": counts["cancelled"],
+        "money without a rate": counts["unrated"],
+        "fields ignored": sum(tally.unknown_fields.values()),
+        "players": found.players,
+        "alerts": sum(tally.alerts.values()),
+        "alerts of shadow rules": tally.shadow,
+        "alerts with a note": tally.notes,
     }
     always = ("lines", "accepted", "refused", "players", "alerts")
     for name, n in rows.items():
@@ -143,14 +194,14 @@ def show(replayed: Replayed, took_s: float, console: Console) -> None:
             summary.add_row(name, f"{n:,}")
     summary.add_row("seconds", f"{took_s:.2f}")
     if took_s > 0:
-        summary.add_row("events a second", f"{replayed.lines / took_s:,.0f}")
+        summary.add_row("events a second", f"{found.lines / took_s:,.0f}")
     console.print(summary)
-    if replayed.alerts:
-        found = Counter((alert.rule, alert.severity, alert.kind) for alert in replayed.alerts)
+    if tally.alerts:
+        alerts = Counter(tally.alerts)
         table = Table("rule", "severity", "open", "escalate", "remind", title="Alerts", title_justify="left")
-        for rule in sorted({alert.rule for alert in replayed.alerts}):
+        for rule in sorted({rule for rule, _, _ in alerts}):
             for severity in reversed(SEVERITIES):
-                kinds = [found[rule, severity, kind] for kind in ("open", "escalate", "remind")]
+                kinds = [alerts[rule, severity, kind] for kind in ("open", "escalate", "remind")]
                 if any(kinds):
                     table.add_row(rule, severity, *(f"{n:,}" if n else "" for n in kinds))
         console.print(table)

@@ -11,12 +11,14 @@ from rich.table import Table
 
 from detector.cli.options import OwnCurrencies, read_currencies
 from detector.errors import Finding, InputError, RuleErrors
-from detector.events.money import Currencies
+from detector.events.money import Currencies, Rates
+from detector.ladder import check as ladder
 from detector.language.load import Reading, read_rule
 from detector.language.pack import check as check_rules
 from detector.language.pack import packs_dir, rule_files, write_lock
 from detector.language.rule import Rule
 from detector.language.source import Mapping, Node, Scalar, read_file, read_source
+from detector.score import check as score
 
 app = typer.Typer(name="rules", help="Check, test, show and compare rules.", no_args_is_help=True)
 
@@ -29,20 +31,34 @@ Paths = Annotated[
 @app.command()
 def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
-    wanted = _some(paths)
-    _stop_on(check_rules(wanted, read_currencies(own)))
-    typer.echo(f"{_count(wanted)} checked, nothing found")
+    wanted = _some(paths, or_beside=True)
+    findings = [*check_rules(wanted, read_currencies(own)), *score.check(wanted), *ladder.check(wanted)]
+    _stop_on(sorted(findings))
+    rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
+    names = sorted({file.name for path in wanted for file in _beside(path)})
+    typer.echo(f"{' and '.join([*rules, *names])} checked, nothing found")
 
 
 @app.command("test")
-def run_tests(paths: Paths = None, own: OwnCurrencies = "") -> None:
+def run_tests(
+    paths: Paths = None,
+    own: OwnCurrencies = "",
+    # No variable of the environment: what a rule's own tests say must not hang on where they are run.
+    rates: Annotated[Path | None, typer.Option(help="Dated exchange rates: CSV date,from,to,rate.")] = None,
+    places: Annotated[
+        Path | None, typer.Option(help="Brands and jurisdictions with their zones: YAML.")
+    ] = None,
+) -> None:
     """Run the timelines of rules through the engine: one finding a line, exit 1 on any."""
-    from detector.timelines import check_timeline  # the engine is needed by this command alone
+    from detector.engine.places import read_places  # the engine is needed by this command alone
+    from detector.timelines import check_timeline
 
     wanted = _some(paths)
     findings: list[Finding] = []
     timelines = 0
     currencies = read_currencies(own)
+    table = None if rates is None else Rates.read(rates, currencies)
+    where = read_places(places)
     for reading in _readings(wanted, currencies):
         findings += reading.findings
         if reading.rule is None:
@@ -51,30 +67,38 @@ def run_tests(paths: Paths = None, own: OwnCurrencies = "") -> None:
             timelines += 1
             findings += [
                 Finding(reading.path, timeline.line, 1, message)
-                for message in check_timeline(reading.rule, timeline, currencies)
+                for message in check_timeline(reading.rule, timeline, currencies, table, where)
             ]
     _stop_on(findings)
     typer.echo(f"{_count(wanted)}, {timelines} timelines: all alert as expected")
 
 
-def _some(paths: list[Path] | None) -> list[Path]:
+def _beside(path: Path) -> list[Path]:
+    """What is checked and locked as rules are and is none."""
+    return [*score.score_files(path), *ladder.ladder_files(path)]
+
+
+def _some(paths: list[Path] | None, *, or_beside: bool = False) -> list[Path]:
     """The paths, or the packs; InputError where one holds no rule, for nothing found there says nothing."""
     wanted = paths or [_packs()]
     for path in wanted:
-        if not rule_files(path):
+        if not (rule_files(path) or (or_beside and _beside(path))):
             raise InputError(f"{path}: no rule file (*.yml) in there")
     return wanted
 
 
 @app.command()
-def show(rule_id: Annotated[str, typer.Argument(metavar="ID", help="A rule's id, or its file.")]) -> None:
+def show(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="A rule's id, or its file.")],
+    own: OwnCurrencies = "",
+) -> None:
     """Show one rule: what it asks for, what can be tuned, what it says."""
     named = Path(rule_id)
     found = [named] if named.is_file() else [file for file in rule_files(_packs()) if file.stem == rule_id]
     if not found:
         known = ", ".join(file.stem for file in rule_files(_packs()))
         raise typer.BadParameter(f'no rule "{rule_id}"; there are: {known}', param_hint="ID")
-    reading = read_rule(found[0], Currencies())
+    reading = read_rule(found[0], read_currencies(own))
     _stop_on(reading.findings)
     if reading.rule is not None:
         _print(reading.rule, _written(found[0]))
@@ -86,10 +110,13 @@ def lock(
         Path | None,
         typer.Argument(help="A folder of rules; tiltwatch's own if left out.", exists=True, file_okay=False),
     ] = None,
+    own: OwnCurrencies = "",
 ) -> None:
     """Write lock.json, which remembers what each version of a rule does."""
     try:
-        typer.echo(f"wrote {write_lock(folder or _packs())}")
+        chosen = folder or _packs()
+        beside = score.to_lock(chosen) | ladder.to_lock(chosen)
+        typer.echo(f"wrote {write_lock(chosen, read_currencies(own), beside=beside)}")
     except RuleErrors as error:
         _stop_on(error.findings)
 
@@ -100,9 +127,11 @@ def diff(
         Path, typer.Argument(metavar="A", help="A rule file or a folder of them.", exists=True)
     ],
     after: Annotated[Path, typer.Argument(metavar="B", help="What to compare it with.", exists=True)],
+    own: OwnCurrencies = "",
 ) -> None:
     """Compare two sets of rules, rule by rule: added, removed, changed in behaviour or in texts."""
-    old, new = _loaded(before), _loaded(after)
+    currencies = read_currencies(own)
+    old, new = _loaded(before, currencies), _loaded(after, currencies)
     for rule_id in sorted(old.keys() | new.keys()):
         if rule_id not in new:
             typer.echo(f"- {old[rule_id].name} removed")
@@ -118,13 +147,13 @@ def _packs() -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _readings(paths: list[Path], currencies: Currencies | None = None) -> list[Reading]:
+def _readings(paths: list[Path], currencies: Currencies) -> list[Reading]:
     files = dict.fromkeys(file for path in paths for file in rule_files(path))
-    return [read_rule(file, currencies or Currencies()) for file in files]
+    return [read_rule(file, currencies) for file in files]
 
 
-def _loaded(path: Path) -> dict[str, Rule]:
-    readings = _readings([path])
+def _loaded(path: Path, currencies: Currencies) -> dict[str, Rule]:
+    readings = _readings([path], currencies)
     _stop_on([finding for reading in readings for finding in reading.findings])
     return {reading.rule.id: reading.rule for reading in readings if reading.rule is not None}
 

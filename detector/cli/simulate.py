@@ -1,4 +1,4 @@
-"""`tiltwatch simulate`: a log of simulated players, and the truth about who of them is in trouble."""
+"""`tiltwatch simulate`: a log of simulated players, and the truth about who of them comes to harm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import zstandard
 
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros
-from detector.simulator import Config, arrivals, labels
+from detector.simulator import Config, arrivals, truths
 
 _USUAL = Config()
 _CHUNK = 4096  # lines written at a time
@@ -32,13 +32,14 @@ def command(
     events: Annotated[
         int | None, typer.Option(help="Stop after exactly so many lines, however many days it takes.")
     ] = None,
-    troubled: Annotated[float, typer.Option(help="Share of players who get into trouble.")] = _USUAL.troubled,
+    troubled: Annotated[float, typer.Option(help="Share of players who come to harm in the span.")] = _USUAL.troubled,
     jurisdiction: Annotated[str, typer.Option(help="Where they play.")] = _USUAL.jurisdiction,
     out: Annotated[
         str, typer.Option(help="Write the log here; .gz and .zst are compressed, - is standard output.")
     ] = "-",
-    labels_file: Annotated[
-        Path | None, typer.Option("--labels", help="Write who is in trouble, since when and how; JSON lines.")
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Write each player's cohort and course of harm, day by day; JSON lines."),
     ] = None,
     repeats: Annotated[float, typer.Option(help="Exact repeats, as a share of the events.")] = 0.0,
     late: Annotated[float, typer.Option(help="Share of the events that arrive late.")] = 0.0,
@@ -52,7 +53,7 @@ def command(
         float, typer.Option(help="Share of bets and deposits that are voided or replaced.")
     ] = 0.0,
 ) -> None:
-    """Write a log of simulated players: seeded, plausible, fitted to nobody."""
+    """Write a log of simulated players: seeded, and calibrated on real ones as far as figures go."""
     config = Config(
         players=players,
         days=days,
@@ -69,9 +70,9 @@ def command(
     )
     try:
         until_us = _write_log(config, out)
-        if labels_file is not None:
-            truth = labels(config, until_us)
-            labels_file.write_bytes(b"".join(msgspec.json.encode(label) + b"\n" for label in truth))
+        if truth is not None:
+            with truth.open("wb") as target:
+                target.writelines(msgspec.json.encode(each) + b"\n" for each in truths(config, until_us + 1))
     except BrokenPipeError:
         # Whoever reads has had enough, as `head` does; without this Python would complain on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

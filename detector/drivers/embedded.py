@@ -27,7 +27,9 @@ from redis.retry import Retry
 
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.faults import where
+from detector.drivers.interventions import drop_oldest_done, prepare, queue
 from detector.drivers.lease import Lease, LeaseLost
+from detector.drivers.rates import WatchedRates
 from detector.drivers.streams import (
     ALERTS,
     DEAD,
@@ -35,7 +37,10 @@ from detector.drivers.streams import (
     EVENTS,
     FEED,
     GROUP,
+    INTERVENTIONS,
     PLAYERS,
+    RATES,
+    RISKS,
     SHADOW,
     notes_key,
     trim_behind_readers,
@@ -65,7 +70,9 @@ class Options:
 
     `batch` is the most events in one transaction; `lease_s` how long after its last sign a detector counts
     as gone; `tick_every_s` the pause after which the clock ticks on; `alerts_kept` (as many of rules in
-    shadow), `dead_kept` and `feed_kept` bound what Redis keeps of each.
+    shadow), `dead_kept` and `feed_kept` bound what Redis keeps of each; `look_every_s` is how often the
+    file of rates is looked at. `interventions_kept` bounds the interventions on their stream, and those done;
+    an alert opened longer than `intervene_within_s` ago asks for nothing.
     """
 
     batch: int = 500
@@ -74,6 +81,9 @@ class Options:
     alerts_kept: int = 100_000
     dead_kept: int = 10_000
     feed_kept: int = 10_000
+    interventions_kept: int = 100_000
+    intervene_within_s: float = 48 * 3600
+    look_every_s: float = 5.0
 
 
 class EmbeddedDetector:
@@ -89,6 +99,8 @@ class EmbeddedDetector:
         What money may be in.
     clock
         Tells the wall clock, in µs since the epoch.
+    rates
+        The file of the rates that the engines reckon with, if there is one.
     """
 
     def __init__(
@@ -98,12 +110,14 @@ class EmbeddedDetector:
         currencies: Currencies,
         options: Options = Options(),
         clock: Callable[[], int] = wall_clock_us,
+        rates: WatchedRates | None = None,
     ) -> None:
         self._url = redis_url
         self._make_engine = make_engine
         self._decoder = Decoder(currencies)
         self._options = options
         self._clock = clock
+        self._rates = rates
         self._feared: set[bytes] = set()
 
     def run(self, stop: threading.Event) -> None:
@@ -137,7 +151,9 @@ class EmbeddedDetector:
         engine = self._make_engine()
         if not lease.acquire(stop):
             return
-        term = _Term(engine, redis, lease, self._decoder, self._options, self._clock, self._feared)
+        term = _Term(
+            engine, redis, lease, self._decoder, self._options, self._clock, self._feared, self._rates
+        )
         try:
             term.load()
             while not stop.is_set():
@@ -165,10 +181,12 @@ class _Term:
     options: Options
     clock: Callable[[], int]
     feared: set[bytes]
+    rates: WatchedRates | None = None
     place: bytes = b"0-0"
     read: int = 0
     beat_at: float = 0.0
     trimmed_at: float = 0.0
+    looked_at: float = 0.0
     last_us: int = 0
     dead: list[dict[Any, Any]] = field(default_factory=list)
 
@@ -184,6 +202,9 @@ class _Term:
         marks: Any = self.redis.get(ENGINE)
         if marks is not None:
             self.engine.load_marks(marks)
+        if self.rates is not None:
+            stored: Any = self.redis.get(RATES)
+            self._keep_rates(self.rates.start(stored, self.engine.high_us), "loading")
         players = 0
         for player, record in self.redis.hscan_iter(PLAYERS, count=1000):
             self.engine.load(player.decode(), record)
@@ -209,6 +230,17 @@ class _Term:
         if time.monotonic() - self.trimmed_at >= _TRIM_S:
             self.trimmed_at = time.monotonic()
             trim_behind_readers(self.redis, EVENTS)
+            trim_behind_readers(self.redis, INTERVENTIONS)
+            drop_oldest_done(self.redis, self.options.interventions_kept)
+        if self.rates is not None and time.monotonic() - self.looked_at >= self.options.look_every_s:
+            self.looked_at = time.monotonic()
+            self._keep_rates(self.rates.look(self.engine.high_us))
+
+    def _keep_rates(self, table: bytes | None, state: str = "running") -> None:
+        """Have what money is converted with from now on in Redis before any is."""
+        if table is not None:
+            with self.lease.transaction(state) as pipe:
+                pipe.set(RATES, table)
 
     def _judge(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         engine, decoder = self.engine, self.decoder
@@ -252,11 +284,25 @@ class _Term:
         """Put everything that follows from the batch into Redis at once."""
         options = self.options
         effects = self.engine.take()
+        asked = prepare(
+            self.redis,
+            effects.interventions,
+            self.engine.rater.ladder,
+            self.clock(),
+            int(options.intervene_within_s * 1_000_000),
+        )
+        if asked.withheld:
+            log.info("alerts of the past ask for nothing", interventions=asked.withheld)
         with self.lease.transaction() as pipe:
             records: dict[Any, Any] = dict(self.engine.records())
             if records:
                 pipe.hset(PLAYERS, mapping=records)
             pipe.set(ENGINE, self.engine.marks())
+            risks: dict[Any, Any] = {
+                player: msgspec.json.encode(risk) for player, risk in effects.risks.items() if risk.standings
+            }
+            if risks:
+                pipe.hset(RISKS, mapping=risks)
             for alert in effects.alerts:
                 pipe.xadd(ALERTS, {"a": alert.to_json()}, maxlen=options.alerts_kept)
                 pipe.xadd(FEED, {"kind": "alert", "alert": alert.id}, maxlen=options.feed_kept)
@@ -267,6 +313,7 @@ class _Term:
                 pipe.xadd(FEED, {"kind": "note", "alert": note.alert}, maxlen=options.feed_kept)
             for refused in self.dead:
                 pipe.xadd(DEAD, refused, maxlen=options.dead_kept)
+            queue(pipe, asked, options.interventions_kept)
             pipe.xgroup_setid(EVENTS, GROUP, self.place, entries_read=self.read)
         self.dead.clear()
         self.beat_at = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from detector.language.syntax import (
     Age,
     Comparison,
     Expression,
+    Habit,
     Kind,
     Membership,
     Name,
@@ -60,9 +62,9 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     audience: str
     severity: str
     opened_at: str
-    score: int | None
-    band: str | None
-    contributions: dict[str, int] | None
+    score: int
+    band: str
+    contributions: dict[str, int]
     evidence: list[Evidence]
     events: list[str]
     explanation: str
@@ -165,8 +167,8 @@ class Facts:
             place = self._ask(side)
             threshold = None if other is None else self._ask(other)
             self._leaves.append(_Leaf(side, name, place, operator, threshold))
-        for node in leaves(side, lets):
-            if not isinstance(node, (Quantity, Since, Age, SessionAge)) or node in seen:
+        for node in _told(side, lets):
+            if node in seen:
                 continue
             seen.add(node)
             alone = node == side
@@ -230,24 +232,41 @@ def _shown(value: Any, unit: str) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _told(side: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
+    """The quantities to be shown: a habit, and beside it what it is the habit of."""
+    for node in leaves(side, lets):
+        if isinstance(node, (Quantity, Since, Age, SessionAge, Habit)):
+            yield node
+        if isinstance(node, Habit):
+            yield node.quantity
+
+
 def quantity_text(node: Expression) -> str:
     """A quantity as its analyst wrote it."""
     if isinstance(node, Quantity):
         return node.text
     if isinstance(node, Since):
         return f"since({node.type})"
+    if isinstance(node, Habit):
+        return f"{node.function}({node.name})"
     if isinstance(node, (Age, SessionAge)):
         return "age" if isinstance(node, Age) else "session_age"
     return ""
 
 
 def _window(node: Expression, at_us: int) -> dict[str, str] | str:
+    if isinstance(node, Habit):
+        # From the beginning of the farthest of the four windows to the end of the nearest.
+        nearest, farthest = (_stretch(each, at_us) for each in (node.before[0], node.before[-1]))
+        return {"after": farthest["after"], "upto": nearest["upto"]}
     if not isinstance(node, Quantity):
         plain = isinstance(node, (Since, Age))
         return "session" if isinstance(node, SessionAge) else "lifetime" if plain else ""
+    return _stretch(node, at_us) if node.window.scope == "over" else node.window.scope
+
+
+def _stretch(node: Quantity, at_us: int) -> dict[str, str]:
     window = node.window
-    if window.scope != "over":
-        return window.scope
     after, upto = at_us - window.before_us - window.length_us, at_us - window.before_us
     if node.type == "bet":
         width = tile_width(window.length_us)

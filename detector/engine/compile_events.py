@@ -255,7 +255,7 @@ class EventCompiler:
 
     @staticmethod
     def _present(measure: Measure, fields: Fields) -> list[str]:
-        if measure.field == "net_loss":
+        if measure.field == "net_loss" and measure.type == "bet":
             return []
         if measure.field in ("old", "new"):
             return [f"e.{measure.field} is not UNSET", f"e.{measure.field} is not None"]

@@ -13,9 +13,9 @@ from math import sqrt
 from typing import Any
 
 from detector.engine.emit import Block, Emitter, Value
-from detector.engine.plan import PICKS, Plan, leaves
+from detector.engine.plan import PICKS, Plan, quantities
 from detector.language.rule import SEVERITIES, Rule
-from detector.language.syntax import Age, Expression, Name, Quantity, SessionAge, Since
+from detector.language.syntax import HABIT_WINDOWS, Age, Expression, Habit, Name, Quantity, SessionAge, Since
 from detector.players.player import NEVER, Player, Session
 from detector.windows import tiles
 
@@ -46,6 +46,17 @@ def hit_session(times: list[tuple[int, int, int]], measure: int, upto_us: int, n
 def spread(n: int, total: float, squares: float) -> float | None:
     """Standard deviation with ddof 0 from sums; unknown for fewer than two."""
     return None if n < 2 else sqrt(max(0, n * squares - total * total)) / n
+
+
+def standing(first: float, second: float, third: float, fourth: float, now: float) -> float | None:
+    """How many standard deviations of four windows (ddof 0) a fifth lies above their mean.
+
+    Unknown where the four are all the same.
+    """
+    windows = (first, second, third, fourth)
+    mean = sum(windows) / HABIT_WINDOWS
+    deviation = sqrt(sum((each - mean) ** 2 for each in windows) / HABIT_WINDOWS)
+    return (now - mean) / deviation if deviation else None
 
 
 def pick(aggregate: str, values: list[Any]) -> Any:
@@ -99,6 +110,8 @@ class _Judgement(Emitter):
         if isinstance(node, Since):
             known = block.put(f"q[{self.plan.latest(node.type, self.settled)}]")
             return Value(block.put(f"None if {known} is None else t - {known}"), True)
+        if isinstance(node, Habit):
+            return self._habit(node)
         assert isinstance(node, Quantity), node
         if node.window.scope == "session":
             return self._session(node)
@@ -106,6 +119,18 @@ class _Judgement(Emitter):
         return {"exact": self._exact, "tiles": self._tiles, "best": self._best, "totals": self._lifetime}[
             slot.kind
         ](node)
+
+    def _habit(self, node: Habit) -> Value:
+        parts = [self.emit(each) for each in node.before]
+        if node.function == "z":
+            parts.append(self.emit(node.quantity))
+        young = f"t - p.first < {node.reach_us}"
+        unsure = sorted({part.name for part in parts if part.maybe})
+        test = " or ".join([young, *(f"{name} is None" for name in unsure)])
+        names = [part.name for part in parts]
+        total = " + ".join(names[:HABIT_WINDOWS])
+        made = f"({total}) / {HABIT_WINDOWS}" if node.function == "usual" else f"standing({', '.join(names)})"
+        return Value(self.block.put(f"None if {test} else {made}"), True)
 
     def _known(self, node: Quantity, after: str, upto: str, value: Value) -> Value:
         """Unknown where money in the window could not be converted."""
@@ -231,6 +256,7 @@ def compile_rule(
         "hit": hit,
         "hit_session": hit_session,
         "spread": spread,
+        "standing": standing,
         "pick": pick,
         "remembered": remembered,
         "total": tiles.total,
@@ -246,7 +272,7 @@ def compile_rule(
     block.line("if p.unrated is not None: return when_unrated(p, t, s)")
     _Judgement(block, plan, rule, rated=True).condition(rule.when)
     # A bet just taken in is read where it waits, unless some window ends before it.
-    reads = [node for node in leaves(rule.when, dict(rule.lets)) if isinstance(node, Quantity)]
+    reads = [node for node in quantities(rule.when, dict(rule.lets)) if isinstance(node, Quantity)]
     early = any(node.type == "bet" and node.window.before_us for node in reads)
     lines += ["def when(p, t, s):", *(head if early else head[-1:]), *block.lines]
 

@@ -16,16 +16,19 @@ from typing import Any
 
 from detector.engine.compile_events import EventCompiler
 from detector.engine.judging import RECENT, Effects, Judged, Judges
-from detector.engine.kinds import Kind, make_kinds
+from detector.engine.kinds import TYPES, Kind, make_kinds
 from detector.engine.places import Places
-from detector.engine.plan import Plan
+from detector.engine.plan import Plan, is_closing
+from detector.engine.rating import Rater
 from detector.engine.records import Records
 from detector.engine.settling import Settler
+from detector.engine.summing import Summaries
 from detector.engine.surroundings import Surroundings
 from detector.events.identity import fingerprint, identity
 from detector.events.instants import HOUR_US, micros, to_datetime
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, AnyEvent, Bet, PlayerProfile, Void
+from detector.ladder.ladder import Ladder, packaged_ladder
 from detector.language.rule import Rule
 from detector.players.player import (
     LONG_AGO,
@@ -38,6 +41,8 @@ from detector.players.player import (
 )
 from detector.players.seen import MEMORY_US
 from detector.players.sessions import session_joined, session_of, session_went_to
+from detector.score.scoring import Scoring, packaged_scoring
+from detector.score.standing import Risk
 
 GRACE_US = 15 * MINUTE_US
 IDLE_US = HOUR_US
@@ -77,6 +82,8 @@ class Engine:
         Zones of brands and jurisdictions, dated exchange rates, exponents of currencies.
     grace_us
         How far behind the high mark the watermark trails, in µs.
+    scoring, ladder
+        How episodes make a score, and what a response asks for; the packaged ones where none are given.
     keep_records
         Whether to note which players were touched, for `records`.
     """
@@ -89,6 +96,8 @@ class Engine:
         currencies: Currencies | None = None,
         grace_us: int = GRACE_US,
         *,
+        scoring: Scoring | None = None,
+        ladder: Ladder | None = None,
         keep_records: bool = True,
     ) -> None:
         currencies = currencies or Currencies()
@@ -99,14 +108,21 @@ class Engine:
         self.ticked_us = LONG_AGO
         self.plan = Plan(rules)
         self._timed = self.plan.timed
-        codes = {type_: code for code, type_ in enumerate(EVENT_TYPES)}
+        codes = {type_: code for code, type_ in enumerate(TYPES)}
         compiler = EventCompiler(self.plan)
         functions = compiler.compile()
         flush = functions["bet"].flush if "bet" in functions else None
         self.judges = Judges(rules, self.plan, currencies, codes, flush)
+        self.rater = Rater(
+            self.judges.rules,
+            scoring or packaged_scoring(),
+            ladder or packaged_ladder(),
+            self._around.places,
+        )
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
         kinds = make_kinds(self.plan, functions, self.judges.rules)
-        self._kinds = {EVENT_TYPES[kind.type]: kind for kind in kinds}
+        self._kinds = {EVENT_TYPES[kind.type]: kind for kind in kinds if kind.type in EVENT_TYPES}
+        self._summaries = Summaries(kinds[-1], self._around) if self.plan.summaries else None
         self._settler = Settler(
             kinds,
             [
@@ -114,7 +130,10 @@ class Engine:
                 for d in self.plan.silences
             ],
             [j for j in self.judges.rules if j.rule.trigger.during_session],
+            [j for j in self.judges.rules if is_closing(j.rule)],
+            None if self._summaries is None else self._summaries.close,
             self.judges.judge,
+            self._judged,
             eager=self.plan.eager,
             marking=bool(self.plan.session_settled),
             first_minute=self.plan.first_minute,
@@ -178,6 +197,8 @@ class Engine:
             self._touched.append(p)
         if p.currency is None and kind.has_currency:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
+        if p.home is None and event.jurisdiction is not None:
+            p.home = (at, event.jurisdiction)
         if not kind.is_bet or event.replaces is not None or p.awaited is not None:
             self._apply_any(p, event, kind, at, name)
             return _ACCEPTED
@@ -187,6 +208,8 @@ class Engine:
             session.last = at
         else:
             session = session_joined(p, event, at)
+        if session is not None and self._summaries is not None and not session.summed:
+            self._summaries.note(p, event, at, session, self.ticked_us)  # type: ignore[arg-type]
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
@@ -212,12 +235,15 @@ class Engine:
                 self._await(p, event, kind, at, session, values)
         if kind.latest_live:
             self._note_latest(p, kind, at)
+        view, on = (p, session) if not kind.reads_summaries else self._seen(p, session)
         for judged in kind.judges:
-            holds = judged.functions.when(p, clock, session)
+            holds = judged.functions.when(view, clock, on)
             if holds:
-                self.judges.held(judged, p, clock, session, event.id)
+                self.judges.held(judged, p, clock, on, event.id, view)
             elif holds is None:
                 self.judges.suppressed[judged.rule.id, "unknown"] += 1
+        if self.judges.made:
+            self._judged(p, clock, live=True)
         return _ACCEPTED
 
     def _known(self, same: bool) -> Outcome:
@@ -238,6 +264,12 @@ class Engine:
         if event.replaces is not None and event.replaced is not None:
             self._undo(p, event, event.replaces, event.replaced, at)
         values = None
+        if kind.is_summed and self._summaries is not None and session is not None and not session.summed:
+            # What its correction takes back was there until the correction's own time.
+            if cancelled is None or cancelled > at:
+                self._summaries.note(p, event, at, session, self.ticked_us)  # type: ignore[arg-type]
+            if cancelled is not None and cancelled > at:
+                self._summaries.take_back(p, event, at, session, cancelled)  # type: ignore[arg-type]
         if cancelled is not None:
             self.counts.cancelled += 1
             # A correction that is no older than its target left a while in which the target stood.
@@ -262,8 +294,40 @@ class Engine:
         self._judge(p, judges, session, event.id)
 
     def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
+        view, on = p, session
+        if any(judged.live_summaries for judged in judges):
+            view, on = self._seen(p, session)
         for judged in judges:
-            self.judges.judge(judged, p, p.clock, session, event)
+            self.judges.judge(judged, p, p.clock, on, event, view)
+        if self.judges.made:
+            self._judged(p, p.clock, live=True)
+
+    def _seen(self, p: Player, session: Session | None) -> tuple[Player, Session | None]:
+        """The player and the session as a rule sees them that asks for sessions closed by the clock."""
+        if not Summaries.any_closed(p, p.clock):
+            return p, session
+        view = self._foreseen(p)
+        return view, None if session is None else view.sessions.get(session.key)
+
+    def _foreseen(self, p: Player) -> Player:
+        """A copy for which everything due by the player's clock has been judged on what has arrived.
+
+        The watermark may still be on its way there: what a rule sees must not hang on how far it is.
+        """
+        view = self._records.read(p.key, self._records.write(p))
+        with self.judges.muted():
+            unrated = self.counts.unrated
+            self._settler.settle(view, p.clock, final=True)
+            self.counts.unrated = unrated
+        return view
+
+    def _judged(self, p: Player, at_us: int, *, live: bool = False) -> None:
+        """Finish the alerts that the rules of one event, or of one moment, have made."""
+        made = self.judges.made
+        if made:
+            view = self._foreseen(p) if live and self.rater.looks_ahead else p
+            self.rater.finish(p, view, at_us, made, self.judges.effects)
+            made.clear()
 
     @staticmethod
     def _note_latest(p: Player, kind: Kind, at: int) -> None:
@@ -320,6 +384,8 @@ class Engine:
         self.counts.undone += 1
         kind = self._kinds[type(carried)]
         session = session_went_to(p, carried, at)
+        if kind.is_summed and self._summaries is not None:
+            self._summaries.take_back(p, carried, at, session, turn)  # type: ignore[arg-type]
         if kind.undo is not None:
             self._around.turn_us = max(turn, at)
             missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self._around)
@@ -364,8 +430,8 @@ class Engine:
         waiting = (at, kind.code, session, values, until)
         if not self._settler.fold_now(p, waiting):
             self._line_up(p, waiting)
-        elif p.wake > at + MINUTE_US or p.blocked:
-            self._alarm(p, at)
+        if p.blocked or p.wake > at + (0 if kind.is_closer else MINUTE_US):
+            self._alarm(p, at, 0 if kind.is_closer else MINUTE_US)
 
     def _line_up(self, p: Player, waiting: Pending) -> None:
         pending, at = p.pending, waiting[0]
@@ -376,9 +442,9 @@ class Engine:
         if p.wake > at + MINUTE_US or p.blocked:
             self._alarm(p, at)
 
-    def _alarm(self, p: Player, at: int) -> None:
+    def _alarm(self, p: Player, at: int, after_us: int = MINUTE_US) -> None:
         """Look at a player again a minute after an event, or at once if a moment waits for one."""
-        p.wake = min(at + MINUTE_US, self.ticked_us) if p.blocked else at + MINUTE_US
+        p.wake = min(at + after_us, self.ticked_us) if p.blocked else at + after_us
         p.blocked = False
         heappush(self._alarms, (p.wake, p.key))
 
@@ -403,7 +469,7 @@ class Engine:
             return
         self.ticked_us = watermark_us
         if self._timed:
-            self._low_us = watermark_us - _LAG_US
+            self._low_us = self.judges.needed_us = watermark_us - _LAG_US
         alarms = self._alarms
         while alarms and alarms[0][0] <= watermark_us:
             due, key = heappop(alarms)
@@ -450,6 +516,10 @@ class Engine:
     def take(self) -> Effects:
         """Alerts and notes since the last call."""
         effects = self.judges.effects
+        for key, p in self.judges.moved.items():
+            at = max(p.clock, *(e.held_at for e in p.episodes.values()))
+            effects.risks[key] = Risk(key, at, self.rater.standings(p, at))
+        self.judges.moved.clear()
         self.judges.effects = Effects()
         return effects
 
@@ -478,7 +548,7 @@ class Engine:
         """Take the partition's state back; before any `load`."""
         self._records.read_marks(self, marks)
         if self._timed:
-            self._low_us = self.ticked_us - _LAG_US
+            self._low_us = self.judges.needed_us = self.ticked_us - _LAG_US
 
     def _player(self, key: str) -> Player:
         record = self._folded.pop(key, None)

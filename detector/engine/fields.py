@@ -63,7 +63,7 @@ class Fields(Emitter):
             slot = self.plan.latest(self.type, settled=False)
             known = block.put(f"q[{slot}]")
             return Value(block.put(f"None if {known} is None or {known} > ts else ts - {known}"), True)
-        if name == "net_loss":
+        if name == "net_loss" and self.type == "bet":
             stake, payout = self.read("stake"), self.read("payout")
             return self._guarded(f"{stake.name} - {payout.name}", stake, payout)
         if by_limit:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from detector.engine.alerts import Alert, Facts, Note, alert_id
 from detector.engine.compile_rules import RuleFunctions, compile_rule
-from detector.engine.plan import Plan, leaves
+from detector.engine.plan import Plan, quantities, reads_summaries
 from detector.events.instants import rfc3339_ms
 from detector.events.money import Currencies
+from detector.ladder.interventions import Intervention
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Quantity, Since
-from detector.players.player import NEVER, Episode, Player, Session
+from detector.players.player import LONG_AGO, NEVER, Episode, Player, Session
+from detector.score.standing import Risk
 
 RECENT = 8
 """How many of the latest ids, bets apart, an alert may show."""
@@ -24,18 +27,33 @@ RECENT = 8
 class Effects:
     """What judging brought about since it was last asked.
 
-    `shadow` holds the alerts of rules that only run beside the live ones.
+    `shadow` holds the alerts of rules that only run beside the live ones; `interventions` what the others
+    ask of the platform, whatever it was asked for before; `risks` where the rules of each player stand for
+    whom something changed in that.
     """
 
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    interventions: list[Intervention] = field(default_factory=list)
+    risks: dict[str, Risk] = field(default_factory=dict)
 
 
 class Judged:
     """One rule, ready to be judged."""
 
-    __slots__ = ("cooldown_us", "facts", "functions", "reads", "remind_us", "rule", "severity", "source")
+    __slots__ = (
+        "cooldown_us",
+        "facts",
+        "functions",
+        "live_summaries",
+        "reads",
+        "remind_us",
+        "rule",
+        "settled",
+        "severity",
+        "source",
+    )
 
     def __init__(
         self, rule: Rule, plan: Plan, currencies: Currencies, flush: Callable[[Player], None] | None
@@ -49,7 +67,9 @@ class Judged:
         self.remind_us = rule.remind_us
         # How far back each type of event matters to `when`: -1 for ever.
         self.reads: dict[str, int] = {}
-        for node in leaves(rule.when, dict(rule.lets)):
+        self.settled = plan.is_settled(rule)
+        self.live_summaries = not self.settled and reads_summaries(rule)
+        for node in quantities(rule.when, dict(rule.lets)):
             if isinstance(node, Quantity):
                 window = node.window
                 reach = window.length_us + window.before_us if window.scope == "over" else -1
@@ -79,42 +99,82 @@ class Judges:
         self.flush = flush
         self.rules = [Judged(rule, plan, currencies, flush) for rule in rules]
         self.effects = Effects()
+        self.made: list[
+            tuple[Judged, Alert]
+        ] = []  # since the alerts of an event or moment were last finished
+        self.moved: dict[str, Player] = {}  # players whose episodes' history has grown
+        self.is_muted = False
+        self.needed_us = LONG_AGO  # how far back episodes must be told as they stood
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.types = {code: type_ for type_, code in codes.items()}
 
     def judge(
-        self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None
+        self,
+        judged: Judged,
+        p: Player,
+        at_us: int,
+        session: Session | None,
+        event: str | None,
+        view: Player | None = None,
     ) -> None:
-        """Judge one rule at an instant, `event` being the id that caused it."""
-        if self.flush is not None and p.fresh[0] < p.fresh[1]:
-            self.flush(p)
-        holds = judged.functions.when(p, at_us, session)
+        """Judge one rule at an instant, `event` being the id that caused it; `view` is what the rule sees."""
+        view = view or p
+        if self.flush is not None and view.fresh[0] < view.fresh[1]:
+            self.flush(view)
+        holds = judged.functions.when(view, at_us, session)
         if holds:
-            self.held(judged, p, at_us, session, event)
+            self.held(judged, p, at_us, session, event, view)
         elif holds is None:
             self.suppressed[judged.rule.id, "unknown"] += 1
 
-    def held(self, judged: Judged, p: Player, at_us: int, session: Session | None, event: str | None) -> None:
+    def held(
+        self,
+        judged: Judged,
+        p: Player,
+        at_us: int,
+        session: Session | None,
+        event: str | None,
+        view: Player,
+    ) -> None:
         """A rule holds: open an episode, or go on with the one that is open."""
         rule = judged.rule
-        reached = judged.functions.level(p, at_us, session) if rule.escalate else -1
+        reached = judged.functions.level(view, at_us, session) if rule.escalate else -1
         episode = p.episodes.get(rule.id)
         if episode is None or at_us - episode.held_at >= judged.cooldown_us:
             kind, severity = "open", max(reached, judged.severity)
+            before = episode.history[-1:] if episode is not None else []
             episode = p.episodes[rule.id] = Episode(at_us, severity, "")
+            episode.history[:0] = before
         elif reached > episode.severity:
             kind, severity = "escalate", reached
         elif judged.remind_us is not None and at_us - episode.alerted_at >= judged.remind_us:
             kind, severity = "remind", episode.severity
         else:
             episode.held_at = at_us
+            if episode.note(at_us, rose=False, needed_us=self.needed_us) and not self.is_muted:
+                self.moved[p.key] = p
             self.suppressed[rule.id, "open"] += 1
             return
         episode.held_at = episode.alerted_at = at_us
         episode.severity = severity
-        alert = self._alert(judged, p, at_us, session, event, kind, SEVERITIES[severity])
+        episode.note(at_us, rose=kind == "escalate", needed_us=self.needed_us)
+        if self.is_muted:
+            return
+        self.moved[p.key] = p
+        alert = self._alert(judged, view, at_us, session, event, kind, SEVERITIES[severity])
         episode.alert = alert.id
+        self.made.append((judged, alert))
         (self.effects.shadow if rule.status == "shadow" else self.effects.alerts).append(alert)
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Judge to see what would come of it: episodes move on, nothing comes out and nothing is counted."""
+        kept = self.suppressed
+        self.is_muted, self.suppressed = True, Counter()
+        try:
+            yield
+        finally:
+            self.is_muted, self.suppressed = False, kept
 
     def _alert(
         self,
@@ -138,15 +198,15 @@ class Judges:
             audience=rule.audience,
             severity=severity,
             opened_at=rfc3339_ms(at_us),
-            # The score that these three belong to is not built yet.
-            score=None,
-            band=None,
-            contributions=None,
+            # These three, and the response in the end, hang on every rule of this event: see Rater.finish.
+            score=0,
+            band="",
+            contributions={},
             evidence=judged.facts.evidence(values, at_us, p.currency),
             events=self._events(judged, p, at_us, event),
             explanation=judged.facts.explanation(values, p.currency),
             sources=list(rule.sources),
-            response=rule.respond,
+            response=rule.respond[severity],
         )
 
     def _events(self, judged: Judged, p: Player, at_us: int, event: str | None) -> list[str]:

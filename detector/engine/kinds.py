@@ -9,9 +9,11 @@ from typing import Any
 from detector.engine.compile_events import EventFunctions, Weight
 from detector.engine.judging import Judged
 from detector.engine.plan import Plan
-from detector.events.vocabulary import EVENT_TYPES, FIELDS
+from detector.events.vocabulary import EVENT_TYPES, FIELDS, SESSION_SUMMARY
 
 ACTIVITIES = ("session_start", "deposit", "withdrawal_request", "withdrawal_cancel", "withdrawal", "bet")
+TYPES = (*EVENT_TYPES, SESSION_SUMMARY)
+"""Every type that rules know, by code."""
 AWAY = ("break_start", "self_exclusion", "self_exclusion_end")
 
 
@@ -38,20 +40,26 @@ class Kind:
     is_tick: bool = False
     is_shown: bool = False
     has_currency: bool = False
+    is_closer: bool = False  # it ends sessions
+    is_summed: bool = False  # it goes into the summary of its session
+    reads_summaries: bool = False  # some rule judged at it asks for closed sessions
 
 
 def make_kinds(plan: Plan, functions: Mapping[str, EventFunctions], rules: Sequence[Judged]) -> list[Kind]:
-    """Every type of the vocabulary, by its code."""
+    """Every type that rules know, by its code."""
     shown = {slot.type for slot in plan.slots if slot.kind == "exact"}
-    kinds = [Kind(type_, code) for code, type_ in enumerate(EVENT_TYPES)]
+    kinds = [Kind(type_, code) for code, type_ in enumerate(TYPES)]
     for kind in kinds:
         made = functions.get(kind.type)
         if made is not None:
             kind.apply, kind.undo, kind.weigh = made.apply, made.undo, made.weigh
             kind.fold, kind.unfold, kind.take = made.fold, made.unfold, made.take
         kind.judges = [judged for judged in rules if kind.type in judged.rule.trigger.events]
+        kind.reads_summaries = any(judged.live_summaries for judged in kind.judges)
         kind.is_activity = kind.type in ACTIVITIES
         kind.is_bet = kind.type == "bet"
+        kind.is_closer = plan.summaries and kind.type in ("session_start", "session_end")
+        kind.is_summed = plan.summaries and kind.type in ("bet", "deposit")
         kind.is_away = kind.type in AWAY
         kind.is_tick = kind.type == "tick"
         kind.is_shown = kind.type in shown or (bool(kind.judges) and not kind.is_bet)

@@ -18,12 +18,14 @@ from typing import Any
 
 import msgspec
 
+from detector.events.vocabulary import SESSION_SUMMARY
 from detector.language.rule import Rule
 from detector.language.syntax import (
     Arithmetic,
     Call,
     Comparison,
     Expression,
+    Habit,
     Literal,
     Logic,
     Membership,
@@ -107,14 +109,15 @@ class Plan:
         self.settled_measures: dict[str, list[int]] = {}
         self.silences = sorted({r.trigger.silence_us for r in rules if r.trigger.silence_us is not None})
         self.session_rules = any(r.trigger.during_session for r in rules)
+        self.closing_rules = any(is_closing(r) for r in rules)
+        self.summaries = self.closing_rules or any(reads_summaries(r) for r in rules)
         for rule in rules:
             settled = self.is_settled(rule)
-            for expression in (rule.when, *rule.lets.values(), *rule.escalate.values()):
-                for node in leaves(expression, {}):
-                    if isinstance(node, Quantity):
-                        self._add_quantity(node, settled)
-                    elif isinstance(node, Since):
-                        self.latest(node.type, settled)
+            for node in asked_of(rule):
+                if isinstance(node, Quantity):
+                    self._add_quantity(node, settled)
+                elif isinstance(node, Since):
+                    self.latest(node.type, settled)
         for measure in tuple(self.measures):
             if measure.where is not None and any(
                 isinstance(node, Name) and node.name == "gap" for node in walk(measure.where)
@@ -122,18 +125,15 @@ class Plan:
                 self.latest(measure.type, False)
             if measure.field == "gap":
                 self.latest(measure.type, False)
-        self.timed = bool(self.silences) or self.session_rules
+        self.timed = bool(self.silences) or self.session_rules or self.summaries
         self.first_minute = min(
             (first_minute(rule) for rule in rules if rule.trigger.during_session), default=1
         )
         self.eager = not any(
-            isinstance(node, Since)
-            or (isinstance(node, Quantity) and node.window.scope == "lifetime")
-            or (isinstance(node, Quantity) and node.type == "bet" and node.window.scope == "over")
+            _needs_its_turn(node, closing=is_closing(rule))
             for rule in rules
-            if rule.trigger.during_session
-            for expression in (rule.when, *rule.lets.values(), *rule.escalate.values())
-            for node in leaves(expression, {})
+            if rule.trigger.during_session or is_closing(rule)
+            for node in asked_of(rule)
         )
         # Sums of bets of the current tiles, kept apart until the next tile begins: one addition then serves
         # every window that asks for the same sum. Column → its place in `Player.fresh`, after the two edges.
@@ -152,7 +152,7 @@ class Plan:
     @staticmethod
     def is_settled(rule: Rule) -> bool:
         """Whether a rule is judged at moments that the watermark passes, rather than at events."""
-        return not rule.trigger.events
+        return not rule.trigger.events or is_closing(rule)
 
     def measure_of(self, quantity: Quantity) -> int:
         """The number of a quantity's measure."""
@@ -279,6 +279,35 @@ def _hangs_on_arrival(measure: Measure) -> bool:
     return bool(names & {"gap", "local_hour", "local_date"})
 
 
+def asked_of(rule: Rule) -> Iterator[Expression]:
+    """Every leaf of a rule: quantities, those of habits included, and times since."""
+    for expression in (rule.when, *rule.lets.values(), *rule.escalate.values()):
+        yield from quantities(expression, {})
+
+
+def is_closing(rule: Rule) -> bool:
+    """Whether a rule is judged when a session closes."""
+    return rule.trigger.events == (SESSION_SUMMARY,)
+
+
+def reads_summaries(rule: Rule) -> bool:
+    """Whether a rule asks for something about sessions that have closed."""
+    return any(
+        isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY for node in asked_of(rule)
+    )
+
+
+def _needs_its_turn(node: Expression, *, closing: bool) -> bool:
+    """Whether a moment's quantity hangs on what came after it when events are taken in as they arrive."""
+    if isinstance(node, Since):
+        return node.type != SESSION_SUMMARY
+    if not isinstance(node, Quantity) or node.type == SESSION_SUMMARY:
+        return False
+    # The totals of a session are kept for each minute that may be judged, not for the instant of its end.
+    scope = node.window.scope
+    return scope == "lifetime" or (node.type == "bet" and scope == "over") or (closing and scope == "session")
+
+
 def first_minute(rule: Rule) -> int:
     """The first whole minute of a session at which a rule can hold.
 
@@ -338,3 +367,12 @@ def leaves(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression
             yield from leaves(lets[below.name], lets)
         elif not children(below):
             yield below
+
+
+def quantities(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
+    """The leaves below, each habit followed by the quantities that make it."""
+    for leaf in leaves(node, lets):
+        yield leaf
+        if isinstance(leaf, Habit):
+            yield leaf.quantity
+            yield from leaf.before

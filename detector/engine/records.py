@@ -17,19 +17,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from detector.engine.compile_events import nothing_fresh
+from detector.engine.kinds import TYPES
 from detector.engine.plan import PICKS, Plan, Slot
 from detector.errors import StateError
-from detector.events.vocabulary import EVENT_TYPES
 from detector.players.player import Episode, Player, Retraction, Session
+from detector.players.summary import Rounds
 from detector.windows.exact import Numbers, Series
 from detector.windows.tiles import FEW
 
 if TYPE_CHECKING:
     from detector.engine.engine import Engine
 
-VERSION = 1
+VERSION = 2
 _HEAD = 9
-_TYPES = list(EVENT_TYPES)
+_TYPES = list(TYPES)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -152,11 +153,14 @@ class Records:
                     _pack_all(s.settled),
                     [[until, _pack_all(totals)] for until, totals in s.marks],
                     s.edge,
+                    s.closing,
+                    s.summed,
+                    None if s.rounds is None else _write_rounds(s.rounds),
                 ]
                 for s in sessions
             ],
             [
-                [rule, e.opened_at, e.held_at, e.alerted_at, e.severity, e.alert]
+                [rule, e.opened_at, e.held_at, e.alerted_at, e.severity, e.alert, e.history]
                 for rule, e in p.episodes.items()
             ],
             p.recent,
@@ -175,6 +179,7 @@ class Records:
             p.break_open,
             p.retracted,
             named,
+            p.home,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
 
@@ -215,13 +220,15 @@ class Records:
             session.settled_start, session.settled_last, session.settled_open = row[7:10]
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
             session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
-            session.edge = row[13]
+            session.edge, session.closing, session.summed = row[13:16]
+            session.rounds = None if row[16] is None else _read_rounds(row[16])
             sessions.append(session)
             if place < body[22]:
                 p.sessions[session.key] = session
-        for rule, opened_at, held_at, alerted_at, severity, alert in body[9]:
+        for rule, opened_at, held_at, alerted_at, severity, alert, history in body[9]:
             episode = p.episodes[rule] = Episode(opened_at, severity, alert)
             episode.held_at, episode.alerted_at = held_at, alerted_at
+            episode.history = [(since, opened, reached) for since, opened, reached in history]
         p.recent = (
             None if body[10] is None else [(at, move.code(c), known, gone) for at, c, known, gone in body[10]]
         )
@@ -243,6 +250,7 @@ class Records:
         p.running = [sessions[number] for number in body[19]]
         p.break_open = body[20]
         p.retracted = move.retracted(body[21])
+        p.home = None if body[23] is None else (body[23][0], body[23][1])
         return p
 
     def _move(self, plan_id: str) -> _Move:
@@ -282,6 +290,28 @@ def _write_slot(slot: Slot, held: Any) -> Any:
     if slot.kind == "best":
         return [[tile, _pack(value)] for tile, value in held.items()]
     return _pack_all(held) if slot.kind == "totals" else held
+
+
+def _write_rounds(rounds: Rounds) -> list[Any]:
+    rows = _bytes(rounds.rows) if isinstance(rounds.rows, array) else list(rounds.rows)
+    tally = rounds.tally
+    figures = None
+    if tally.deposits or tally.bets_ever:
+        figures = [
+            _bytes(value) if isinstance(value, array) else _pack(value)
+            for value in (getattr(tally, name) for name in tally.__slots__)
+        ]
+    return [rows, figures, rounds.taken]
+
+
+def _read_rounds(data: list[Any]) -> Rounds:
+    rounds = Rounds()
+    rows, figures, taken = data
+    rounds.rows = _array("q", rows) if isinstance(rows, bytes) else rows
+    rounds.taken = [(turn, at, stake, paid) for turn, at, stake, paid in taken]
+    for name, value in zip(rounds.tally.__slots__, figures or (), strict=False):
+        setattr(rounds.tally, name, _array("q", value) if isinstance(value, bytes) else _unpack(value))
+    return rounds
 
 
 class _Move:

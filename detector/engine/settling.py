@@ -14,6 +14,8 @@ from detector.engine.kinds import Kind
 from detector.players.player import LONG_AGO, MINUTE_US, NEVER, SESSION_GAP_US, Pending, Player, Session
 from detector.windows.exact import Series
 
+_SILENCE, _MINUTE, _OVER, _CLOSING = range(4)
+
 
 class Settler:
     """Settles players of one engine.
@@ -26,8 +28,14 @@ class Settler:
         For each length of silence in µs, ascending, the rules judged at it.
     session_rules
         The rules judged at each whole minute of a session.
+    closing_rules
+        The rules judged when a session closes.
+    sum_up
+        Called with (player, session, moment) when a session closes; None where no rule asks for summaries.
     judge
         Called with (rule, player, moment, session).
+    judged
+        Called with (player, moment) when all rules of a moment have been judged.
     eager
         Whether an event may be folded on arrival where no moment before it is open: session rules then read
         no window but their session's, whose totals are kept for each minute still open.
@@ -42,7 +50,10 @@ class Settler:
         kinds: Sequence[Kind],
         silences: Sequence[tuple[int, Sequence[Judged]]],
         session_rules: Sequence[Judged],
+        closing_rules: Sequence[Judged],
+        sum_up: Callable[[Player, Session, int], None] | None,
         judge: Callable[[Judged, Player, int, Session | None, None], None],
+        judged: Callable[[Player, int], None],
         *,
         eager: bool,
         marking: bool,
@@ -51,7 +62,10 @@ class Settler:
         self.kinds = kinds
         self.silences = silences
         self.session_rules = session_rules
+        self.closing_rules = closing_rules
+        self.sum_up = sum_up
         self.judge = judge
+        self.judged = judged
         self.eager = eager
         self.marking = marking
         self.first_minute = first_minute
@@ -66,7 +80,7 @@ class Settler:
         done, count = 0, len(pending)
         p.blocked = False
         while True:
-            moment, session = self._next_moment(p)
+            moment, what, session = self._next_moment(p)
             turn = min(moment, upto_us)
             folded = done
             while done < count and pending[done][0] <= turn:
@@ -81,10 +95,12 @@ class Settler:
                 break
             if session is None:
                 self._silence(p, moment)
+            elif what == _OVER:
+                self._close(p, session, moment)
+            elif what == _CLOSING:
+                self._closing(p, session, moment)
             elif moment <= session.settled_last:
                 self._minute(p, session, moment)
-            elif moment >= session.settled_last + SESSION_GAP_US:
-                self._close(p, session)
             else:
                 following, end = self._outlook(pending[done:], session)
                 if following <= end:
@@ -102,7 +118,7 @@ class Settler:
         if not p.blocked:
             p.wake = moment
             if pending:
-                p.wake = min(p.wake, pending[0][0] + MINUTE_US)
+                p.wake = min(p.wake, pending[0][0] + (0 if self.sum_up is not None else MINUTE_US))
 
     def _outlook(self, waiting: list[Pending], session: Session) -> tuple[int, int]:
         """(when its next event is, when it ends if there is none before), as far as one can see."""
@@ -147,6 +163,7 @@ class Settler:
             self.judge(judged, p, moment, session, None)
         for _, at, slot, numbers, picks in back:
             p.slots[slot].remove(at, numbers, picks, (range(len(numbers)), range(len(picks or ()))))
+        self.judged(p, moment)
 
     def _minute(self, p: Player, session: Session, moment: int) -> None:
         session.minute += 1
@@ -154,22 +171,29 @@ class Settler:
             session.look(moment)
         self._judge(self.session_rules, p, moment, session)
         if not session.settled_open:
-            self._close(p, session)
+            self._retire(p, session)
 
-    def _next_moment(self, p: Player) -> tuple[int, Session | None]:
-        """The next moment that could be due, and the session it belongs to (None: a silence)."""
-        moment, session = NEVER, None
+    def _next_moment(self, p: Player) -> tuple[int, int, Session | None]:
+        """(the next moment that could be due, what it is, the session it belongs to).
+
+        At one instant silences come before minutes of sessions, and these before closings.
+        """
+        moment, what, session = NEVER, _SILENCE, None
         if p.active_at != LONG_AGO and p.silences < len(self.silences):
             moment = p.active_at + self.silences[p.silences][0]
         for running in p.running:
-            first = running.settled_last + SESSION_GAP_US
+            if running.settled_open:
+                first, of = running.settled_last + SESSION_GAP_US, _OVER
+            else:
+                first, of = running.closing, _CLOSING
             if self.session_rules:
                 minute = running.settled_start + running.minute * MINUTE_US
-                if minute < first:
-                    first = minute
-            if first < moment:
-                moment, session = first, running
-        return moment, session
+                on = running.settled_open or minute <= running.settled_last
+                if on and (minute < first or (minute == first and of == _CLOSING)):
+                    first, of = minute, _MINUTE
+            if first < moment or (first == moment and session is not None and of < what):
+                moment, what, session = first, of, running
+        return moment, what, session
 
     def _silence(self, p: Player, moment: int) -> None:
         judges = self.silences[p.silences][1]
@@ -178,12 +202,26 @@ class Settler:
             return
         self._judge(judges, p, moment, None)
 
-    def _close(self, p: Player, session: Session) -> None:
-        """End a session at its last event; it runs on until the minutes up to there are judged."""
+    def _close(self, p: Player, session: Session, at_us: int) -> None:
+        """End a session at its last event, which is known at `at_us`."""
         session.settled_open = False
+        if self.sum_up is not None and not session.summed:
+            session.closing = at_us
+        self._retire(p, session)
+
+    def _retire(self, p: Player, session: Session) -> None:
+        """Let a closed session go, unless minutes up to its last event or its summary are still to come."""
         minute = session.settled_start + session.minute * MINUTE_US
-        if not self.session_rules or minute > session.settled_last:
+        if (not self.session_rules or minute > session.settled_last) and session.closing == NEVER:
             p.running.remove(session)
+
+    def _closing(self, p: Player, session: Session, moment: int) -> None:
+        assert self.sum_up is not None
+        session.closing = NEVER
+        self.sum_up(p, session, moment)
+        session.view = session.settled
+        self._judge(self.closing_rules, p, moment, session)
+        self._retire(p, session)
 
     def _fold(self, p: Player, event: Pending) -> bool:
         """Put an event into the settled windows; True when it can only have put the next moment off."""
@@ -264,7 +302,7 @@ class Settler:
             for other in [
                 s for s in p.running if s is not session and s.settled_open and s.channel == session.channel
             ]:
-                self._close(p, other)
+                self._close(p, other, at)
         elif type_ == "session_end" and session.settled_open:
             session.settled_last = at  # what came after it, though sooner, is a straggler
-            self._close(p, session)
+            self._close(p, session, at)

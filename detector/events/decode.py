@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from detector.events.cloudevents import in_envelope, is_cloud_event, unwrap
 from detector.events.document import Refused, blame, read_document, refuse
 from detector.events.identity import digest, pack
 from detector.events.instants import known_zones
@@ -43,10 +44,15 @@ REASONS = (
     "huge_money",
     "unknown_currency",
     "too_large",
+    "unmapped",
     "ahead_of_receipt",
     "conflict",
 )
-"""Why an event is refused; `conflict` is the engine's (an id seen before with different content)."""
+"""Why an event is refused.
+
+`unmapped` is said of a foreign message for which its mapping file has no event;
+`conflict` is the engine's (an id seen before with different content).
+"""
 
 CONFLICT = "$.id: was sent before with other content; a correction is an event of its own that names it"
 """The detail of a conflict, whoever tells it."""
@@ -100,7 +106,7 @@ class Decoder:
         Parameters
         ----------
         raw
-            One JSON object in UTF-8.
+            One JSON object in UTF-8: an event, or one in a structured CloudEvent.
         received_at
             The aware time of receipt, at live intake only: a `ts` more than 5 minutes ahead of it is refused.
         """
@@ -112,7 +118,7 @@ class Decoder:
         except OverflowError:
             return Refusal("wrong_field", f"$.{_beyond(event)}: lies outside the years 1 to 9999 in UTC", raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return _refusal_of(raw, error)
+            return self._second_look(raw, error, received_at)
         # Of the object's K keys all but one follow a comma, so K <= commas + 1. The packed form begins with
         # the number of keys it has itself, P: one for `type` and each field that is set. Each of those came
         # from a key of its own, so K >= P. Where commas + 1 = P, K is exactly that, and no key is left over
@@ -158,9 +164,32 @@ class Decoder:
                 refuse("wrong_field", "$.target", "an event cannot void itself")
             event.voided = self._whole(event, event.target, event.voided, document, "voided")
             ignored |= _unknown(event.voided.type, document["voided"])
+        self._count(ignored)
+        return event
+
+    def _count(self, ignored: set[str]) -> None:
         for name in ignored:
             known = name in self.unknown_fields or len(self.unknown_fields) < MAX_UNKNOWN_NAMES
             self.unknown_fields[name if known else name.partition(".")[0] + ".*"] += 1
+
+    def _second_look(self, raw: bytes, error: Exception, received_at: datetime | None) -> AnyEvent | Refusal:
+        """Take the event out of a CloudEvent, or say what made msgspec stop at `error`.
+
+        Nobody looks for an envelope before this, so that events without one do not pay for it.
+        """
+        try:
+            document = read_document(raw)
+            if not is_cloud_event(document):
+                if not isinstance(error, msgspec.ValidationError):
+                    refuse("not_json", "$", "a text or number is malformed, such as half of a surrogate pair")
+                blame(document, str(error))
+            flat, left_out = unwrap(raw, document)
+        except Refused as refused:
+            return Refusal(refused.reason, refused.detail, raw)
+        event = self.decode(flat, received_at)
+        if isinstance(event, Refusal):
+            return Refusal(event.reason, in_envelope(event.detail), raw)
+        self._count({_of_type(event.type, name) for name in left_out})
         return event
 
     def _whole(
@@ -198,7 +227,11 @@ _KNOWN_NAMES = {name: frozenset(fields) | {"type"} for name, fields in WIRE_FIEL
 
 def _unknown(type_name: str, members: Mapping[str, Any]) -> set[str]:
     names = members.keys() - _KNOWN_NAMES[type_name]
-    return {f"{type_name}.{name}" if len(name) <= 64 else f"{type_name}.*" for name in names}
+    return {_of_type(type_name, name) for name in names}
+
+
+def _of_type(type_name: str, name: str) -> str:
+    return f"{type_name}.{name}" if len(name) <= 64 else f"{type_name}.*"
 
 
 def _beyond(event: AnyEvent) -> str:
@@ -224,14 +257,3 @@ def _paid(name: str, each: type[Event]) -> bool | None:
 
 _PAID = {each: _paid(name, each) for name, each in EVENT_TYPES.items()}
 _MAP16 = 0x90  # from here on a packed map gives its number of keys in two bytes more
-
-
-def _refusal_of(raw: bytes, error: Exception) -> Refusal:
-    """Say what made msgspec stop at `error`."""
-    try:
-        document = read_document(raw)
-        if not isinstance(error, msgspec.ValidationError):
-            refuse("not_json", "$", "a text or number is malformed, such as half of a surrogate pair")
-        blame(document, str(error))
-    except Refused as refused:
-        return Refusal(refused.reason, refused.detail, raw)

@@ -41,6 +41,11 @@ _JSON = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_bounded_int, parse_
 _BRACKETS_AND_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
+def too_deep(raw: bytes) -> bool:
+    """Whether JSON is nested deeper than MAX_DEPTH, told without building anything of it."""
+    return raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH
+
+
 def _depth(raw: bytes) -> int:
     depth = deepest = 0
     for match in _BRACKETS_AND_TEXTS.finditer(raw):
@@ -61,7 +66,7 @@ def read_document(raw: bytes) -> dict[str, Any]:
     Refused
         Also for what is not UTF-8, and for the NaN and Infinity that JSON does not know.
     """
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if too_deep(raw):
         refuse("not_json", "$", f"nest at most {MAX_DEPTH} deep")
     try:
         fast = msgspec.json.decode(raw)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import iso4217
+import msgspec
 
-from detector.errors import InputError, SettingsError
+from detector.errors import InputError, SettingsError, StateError
 from detector.events.vocabulary import MAX_MONEY
 
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2,15}")
 _AMOUNT = re.compile(r"0*([0-9]+)(?:\.([0-9]+))?")
 _LEAST = Decimal("0.000000000001")  # no two currencies lie further apart
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+MAX_MISSING = 1_000
+"""Days and pairs without a rate that are told apart; what is missing beyond them is counted nowhere."""
 
 
 class Currencies:
@@ -78,6 +83,10 @@ class Currencies:
         return f"{Decimal(round(minor)).scaleb(-exponent):.{exponent}f} {code}"
 
 
+DayPair: TypeAlias = tuple[int, str, str]
+"""A UTC day's number since the epoch, and the currencies from and to."""
+
+
 class Rates:
     """Dated exchange rates: a day has its own rate, or none.
 
@@ -89,11 +98,17 @@ class Rates:
         (day, from, to, rate): one major unit of `from` is worth `rate` major units of `to` on that UTC day.
         The inverse holds too unless given itself. InputError if a rate stands twice, is out of all
         bounds or names an unknown currency.
+
+    Attributes
+    ----------
+    missing
+        (day, from, to) → how often a rate was asked for that is not there.
     """
 
     def __init__(self, currencies: Currencies, rates: Iterable[tuple[date, str, str, Decimal]] = ()) -> None:
-        self._factors: dict[tuple[int, str, str], float] = {}
-        inverse: dict[tuple[int, str, str], float] = {}
+        self.missing: Counter[DayPair] = Counter()
+        self._factors: dict[DayPair, float] = {}
+        inverse: dict[DayPair, float] = {}
         for day, frm, to, rate in rates:
             where = f"rate of {day}, {frm} to {to}"
             if not {frm, to} <= currencies.exponents.keys():
@@ -135,7 +150,51 @@ class Rates:
         if frm == to:
             return minor
         factor = self._factors.get((day, frm, to))
-        return None if factor is None else minor * factor
+        if factor is not None:
+            return minor * factor
+        if len(self.missing) < MAX_MISSING or (day, frm, to) in self.missing:
+            self.missing[day, frm, to] += 1
+        return None
+
+    def renew(self, newer: Rates, closed_day: int) -> list[DayPair]:
+        """Take the rates of a newer table, but for days on which money may have been converted already.
+
+        What was reckoned with a day's rate could otherwise never be taken back exactly, nor be reproduced.
+
+        Parameters
+        ----------
+        closed_day
+            The last of those days. Up to it a rate that is here stays, whatever the newer table says, and
+            also where it no longer has that day; one that was missing is taken.
+
+        Returns
+        -------
+        What the newer table says otherwise, and was refused, each pair of currencies once; in order.
+        """
+        closed = {key: factor for key, factor in self._factors.items() if key[0] <= closed_day}
+        # One way round is enough to tell of: the other changes with it.
+        refused = {
+            (day, min(frm, to), max(frm, to))
+            for (day, frm, to), factor in closed.items()
+            if newer._factors.get((day, frm, to), factor) != factor
+        }
+        self._factors = newer._factors | closed
+        return sorted(refused)
+
+    def dump(self) -> bytes:
+        """The table as it stands, for `load`."""
+        return msgspec.json.encode(sorted((*key, factor) for key, factor in self._factors.items()))
+
+    @classmethod
+    def load(cls, currencies: Currencies, dumped: bytes) -> Rates:
+        """A table as `dump` wrote it, to the last bit; StateError for anything else."""
+        rates = cls(currencies)
+        try:
+            rows = msgspec.json.decode(dumped, type=list[tuple[int, str, str, float]])
+        except msgspec.DecodeError:
+            raise StateError("the stored rates cannot be read") from None
+        rates._factors = {(day, frm, to): factor for day, frm, to, factor in rows}
+        return rates
 
 
 def _rate(path: Path, line: int, cells: list[str]) -> tuple[date, str, str, Decimal]:

@@ -325,6 +325,53 @@ _DERIVED = {
 }
 _NO_QUANTITY = ("void", "tick")
 
+SESSION_SUMMARY = "session_summary"
+"""The event that tiltwatch derives when a session closes; no feed sends it."""
+
+_SUMMARY: Mapping[str, Field] = MappingProxyType(
+    {
+        "minutes": Field(FieldKind.NUMBER, required=True, derived=True),
+        "deposits": Field(FieldKind.COUNT, required=True, derived=True),
+        "deposited": Field(FieldKind.MONEY, derived=True),
+        "bets": Field(FieldKind.COUNT, required=True, derived=True),
+        "staked": Field(FieldKind.MONEY, derived=True),
+        "net_loss": Field(FieldKind.MONEY, derived=True),
+        "stake_first": Field(FieldKind.MONEY, derived=True),
+        "stake_max": Field(FieldKind.MONEY, derived=True),
+        "stake_std": Field(FieldKind.MONEY, derived=True),
+        "stake_trend": Field(FieldKind.MONEY, derived=True),  # an hour
+        "depleted": Field(FieldKind.TRUTH, derived=True),
+        "gap_after_loss": Field(FieldKind.DURATION, derived=True),
+        "gap_after_win": Field(FieldKind.DURATION, derived=True),
+        "gap": _DERIVED["gap"],
+    }
+)
+
+
+class SessionSummary(Struct, kw_only=True, gc=False):
+    """What a session was like, as of its closing; money in minor units of the player's first currency.
+
+    Durations are µs, `stake_trend` is money an hour; None is unknown.
+    """
+
+    currency: str | None
+    minutes: float
+    deposits: int
+    deposited: float | None
+    bets: int
+    staked: float | None
+    net_loss: float | None
+    stake_first: float | None
+    stake_max: float | None
+    stake_std: float | None
+    stake_trend: float | None
+    depleted: bool | None
+    gap_after_loss: int | None
+    gap_after_win: int | None
+    brand: None = None
+    jurisdiction: None = None
+
+
 FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
     {
         name: MappingProxyType(
@@ -335,6 +382,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
         for name, fields in WIRE_FIELDS.items()
         if name not in _NO_QUANTITY
     }
+    | {SESSION_SUMMARY: _SUMMARY}
 )
 """Type → field → what it is, for everything that a rule may count, aggregate or ask for in `where`."""
 

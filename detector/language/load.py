@@ -11,15 +11,15 @@ from typing import Any
 
 from detector.errors import Finding
 from detector.events.money import Currencies
-from detector.events.vocabulary import FIELDS
+from detector.events.vocabulary import FIELDS, SESSION_SUMMARY
 from detector.language.literals import first_currency, read_duration_us
 from detector.language.meaning import behaviour
 from detector.language.params import read_param
 from detector.language.parse import MAX_LENGTH, RESERVED, suggestion
+from detector.language.respond import read_responses
 from detector.language.rule import (
     AUDIENCES,
     CATEGORIES,
-    RESPONSES,
     SEVERITIES,
     STATUSES,
     Param,
@@ -148,7 +148,7 @@ class _Loader:
             "remind_us": self._read("remind", self._span_us),
             "explain": self._read("explain", self._template),
             "tell": self._tell(),
-            "respond": self._choice("respond", RESPONSES),
+            "respond": self._read("respond", self._responses),
             "tests": tuple(self._tests(severity)) if with_tests else (),
         }
         if len(self._scope.quantities) > MAX_QUANTITIES:
@@ -302,6 +302,14 @@ class _Loader:
                 levels[key.text] = self._condition(node)
         return dict(sorted(levels.items(), key=lambda level: SEVERITIES.index(level[0])))
 
+    def _responses(self, node: Node) -> dict[str, str]:
+        # By what is written: a severity whose condition has a fault wants its response all the same.
+        base, levels = self._root.get("severity"), self._root.get("escalate")
+        reached = {base.text.strip()} if isinstance(base, Scalar) else set()
+        if isinstance(levels, Mapping):
+            reached |= {key.text for key, _ in levels}
+        return read_responses(node, reached)
+
     def _trigger(self, node: Node) -> Trigger:
         if isinstance(node, Mapping):
             if [key.text for key, _ in node] != ["silence"]:
@@ -321,6 +329,9 @@ class _Loader:
             types.append(name)
         if not types:
             raise Fault(node.place, "a trigger needs at least one event type")
+        if SESSION_SUMMARY in types and len(types) > 1:
+            # It is judged once the watermark has passed, the others as they arrive.
+            raise Fault(node.place, f"{SESSION_SUMMARY} stands alone as a trigger: make two rules of this")
         return Trigger(events=tuple(types))
 
     def _span_us(self, node: Node) -> int:

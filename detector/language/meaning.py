@@ -24,6 +24,9 @@ def behaviour(rule: Rule) -> str:
         for each in fields(rule)
         if each.name not in _BESIDE_THE_MEANING
     }
+    if len(levels := set(rule.respond.values())) == 1:
+        # One level for all is one however it is written, and as it was before there could be several.
+        meaning["respond"] = levels.pop()
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +17,12 @@ from detector.language.rule import Rule
 from detector.language.source import MAX_BYTES
 
 LOCK = "lock.json"
-NO_RULES = ("TEMPLATE", "score")  # files beside the rules that are none
+NO_RULES = ("TEMPLATE", "score", "ladder", "markers")  # files beside the rules that are none
+NO_RULE_FOLDERS = ("mappings",)  # folders within a pack whose YAML is something else
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """What the lock remembers of a rule."""
+    """What the lock remembers of a rule, or of what stands beside them."""
 
     version: int
     behaviour: str
@@ -74,7 +75,12 @@ def rule_files(path: Path) -> list[Path]:
         return [] if path.stem in NO_RULES else [path]
     found = (each for suffix in ("yml", "yaml") for each in path.rglob(f"*.{suffix}"))
     return sorted(
-        each for each in found if each.stem not in NO_RULES and each.name[0] != "." and each.is_file()
+        each
+        for each in found
+        if each.stem not in NO_RULES
+        and not set(NO_RULE_FOLDERS) & set(each.relative_to(path).parts[:-1])
+        and each.name[0] != "."
+        and each.is_file()
     )
 
 
@@ -103,8 +109,10 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
     return sorted(set(findings))
 
 
-def write_lock(folder: Path, currencies: Currencies | None = None) -> Path:
-    """Write the lock of every rule under a folder and return its path.
+def write_lock(
+    folder: Path, currencies: Currencies | None = None, beside: Mapping[str, Locked] | None = None
+) -> Path:
+    """Write the lock of every rule under a folder, and of what else is given, and return its path.
 
     Raises
     ------
@@ -121,7 +129,8 @@ def write_lock(folder: Path, currencies: Currencies | None = None) -> Path:
             findings += _against_lock(reading, reading.rule, old)
     if findings:
         raise RuleErrors(findings)
-    lock = {rule.id: {"version": rule.version, "behaviour": rule.behaviour} for rule in _rules(readings)}
+    locked = {rule.id: Locked(rule.version, rule.behaviour) for rule in _rules(readings)} | dict(beside or {})
+    lock = {name: {"version": each.version, "behaviour": each.behaviour} for name, each in locked.items()}
     path.write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n", "utf-8")
     return path
 
@@ -187,12 +196,12 @@ def _demands(reading: Reading, rule: Rule) -> list[Finding]:
 
 
 def _against_lock(reading: Reading, rule: Rule, lock: dict[str, Locked]) -> list[Finding]:
-    locked = lock.get(rule.id)
-    if locked is None or rule.behaviour == locked.behaviour or rule.version > locked.version:
-        return []
-    return [
-        reading.finding(
-            "version",
-            f"behaves otherwise than locked version {locked.version}: give it version {locked.version + 1}",
-        )
-    ]
+    told = changed(lock.get(rule.id), rule.version, rule.behaviour)
+    return [] if told is None else [reading.finding("version", told)]
+
+
+def changed(locked: Locked | None, version: int, behaviour: str) -> str | None:
+    """Return what is wrong with behaving otherwise than the locked version, None if nothing is."""
+    if locked is None or behaviour == locked.behaviour or version > locked.version:
+        return None
+    return f"behaves otherwise than locked version {locked.version}: give it version {locked.version + 1}"

@@ -80,7 +80,7 @@ class Rule:
     remind_us: int | None
     explain: tuple[str, ...]
     tell: Mapping[str, str]
-    respond: str
+    respond: Mapping[str, str]  # each severity that the rule reaches → level, ascending
     currency: str | None
     params: Mapping[str, Param] = field(default_factory=dict)
     tests: tuple[Timeline, ...] = ()

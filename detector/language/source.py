@@ -1,4 +1,4 @@
-"""Reads a rule file into a small tree whose every text knows its line and column.
+"""Reads a rule file, or another in its manner, into a small tree whose every text knows its line and column.
 
 A rule file may come from anyone, so it is bounded twice: on its bytes before YAML sees them (size, nesting,
 characters), and on the parser's events as they come (number, depth). Anchors, aliases, tags, directives and
@@ -130,8 +130,8 @@ def read_file(path: Path) -> bytes:
         raise Fault(Place(1, 1), f"cannot be read: {error.strerror}") from None
 
 
-def read_source(data: bytes) -> Mapping:
-    """Return the mapping that a rule file's bytes hold.
+def read_source(data: bytes, what: str = "rule") -> Mapping:
+    """Return the mapping that a file's bytes hold; `what` says in messages what kind of file it is.
 
     Raises
     ------
@@ -139,9 +139,9 @@ def read_source(data: bytes) -> Mapping:
         Where the bytes are too many, nested too deep, not UTF-8, not the plain YAML that rules are written
         in, or where a key comes twice.
     """
-    text = _checked_text(data)
+    text = _checked_text(data, what)
     try:
-        root = _build(text)
+        root = _build(text, what)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -149,13 +149,13 @@ def read_source(data: bytes) -> Mapping:
     except (YAMLError, ReaderError, ValueError, RecursionError):
         raise Fault(Place(1, 1), "not YAML") from None
     if not isinstance(root, Mapping):
-        raise Fault(Place(1, 1), "a rule file is a mapping of keys to values, starting with `id:`")
+        raise Fault(Place(1, 1), f"a {what} file is a mapping of keys to values, starting with `id:`")
     return root
 
 
-def _checked_text(data: bytes) -> str:
+def _checked_text(data: bytes, what: str) -> str:
     if len(data) > MAX_BYTES:
-        raise Fault(Place(1, 1), f"a rule file has at most {MAX_BYTES} bytes")
+        raise Fault(Place(1, 1), f"a {what} file has at most {MAX_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -164,7 +164,7 @@ def _checked_text(data: bytes) -> str:
         raise Fault(Place(before.count(b"\n") + 1, column), "not UTF-8") from None
     if unseen := _UNSEEN.search(text):
         found = "a tab; indent with spaces" if unseen[0] == "\t" else f"the character U+{ord(unseen[0]):04X}"
-        raise Fault(_place_in(text, unseen.start()), f"no rule may hold {found}")
+        raise Fault(_place_in(text, unseen.start()), f"no {what} may hold {found}")
     depth = 0
     for bracket in re.finditer(r"[\[\]{}]", text):
         depth = depth + 1 if bracket[0] in "[{" else max(depth - 1, 0)
@@ -190,7 +190,7 @@ class _Open:
     keys: set[str]
 
 
-def _build(text: str) -> Node | None:
+def _build(text: str, what: str) -> Node | None:
     lines = text.split("\n")
     stack: list[_Open] = []
     root: Node | None = None
@@ -198,12 +198,12 @@ def _build(text: str) -> Node | None:
     for count, event in enumerate(YAML(typ="safe", pure=True).parse(text)):
         place = _place_of(event)
         if count > MAX_EVENTS:
-            raise Fault(place, f"a rule file has at most {MAX_EVENTS} YAML elements")
+            raise Fault(place, f"a {what} file has at most {MAX_EVENTS} YAML elements")
         _refuse_machinery(event, place)
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise Fault(place, "a file holds one rule: no second document")
+                raise Fault(place, f"a file holds one {what}: no second document")
             continue
         if isinstance(event, MappingStartEvent | SequenceStartEvent):
             if len(stack) >= MAX_NESTING:

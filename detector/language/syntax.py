@@ -33,6 +33,9 @@ class Place:
 
 NOWHERE = Place(0, 0)
 
+HABIT_WINDOWS = 4
+"""How many windows before the present one make a habit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
@@ -181,6 +184,38 @@ class SessionAge:
     place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """`usual(name)`, the mean of a windowed quantity over the four windows of its length just before, or
+    `z(name)`, how many of their standard deviations the quantity lies above that mean.
+    """
+
+    function: str
+    name: str = dataclasses.field(compare=False)
+    quantity: Quantity
+    kind: Kind | None = None
+    place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def before(self) -> tuple[Quantity, ...]:
+        """The quantity over each of the four windows, the nearest first."""
+        window = self.quantity.window
+        return tuple(
+            dataclasses.replace(
+                self.quantity,
+                window=Window("over", window.length_us, window.before_us + k * window.length_us),
+                text="",
+            )
+            for k in range(1, HABIT_WINDOWS + 1)
+        )
+
+    @property
+    def reach_us(self) -> int:
+        """How long the player must have been known for the four windows to be whole."""
+        window = self.quantity.window
+        return window.before_us + (HABIT_WINDOWS + 1) * window.length_us
+
+
 Expression = (
     Literal
     | Name
@@ -195,6 +230,7 @@ Expression = (
     | Since
     | Age
     | SessionAge
+    | Habit
 )
 
 

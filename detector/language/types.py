@@ -42,6 +42,7 @@ from detector.language.syntax import (
     Call,
     Comparison,
     Expression,
+    Habit,
     Kind,
     Literal,
     Logic,
@@ -322,6 +323,29 @@ class _Typer:
         if self._event is not None:
             raise self._fault(tree, "no quantity stands within `where`")
         return Since(self._event_type(tree.children[1]), self._source.at(offset_of(tree)))
+
+    def _habit(self, tree: SyntaxTree) -> Habit:
+        function, name_branch = tree.children
+        if self._event is not None:
+            raise self._fault(tree, "no quantity stands within `where`")
+        name = str(name_branch)
+        quantity = self._name(SyntaxTree("name", [name_branch], tree.meta))
+        while isinstance(quantity, Name):
+            quantity = self._scope.lets[quantity.name]
+        if not isinstance(quantity, Quantity) or quantity.window.scope != "over":
+            told = f"{function} takes a let that is one quantity over a duration: {shorten(name)} is none"
+            raise self._fault(name_branch, told)
+        if quantity.kind not in MEASURES:
+            said = SPOKEN[kind_of(quantity)]
+            raise self._fault(name_branch, f"{function} takes numbers, money or durations, not {said}")
+        kind = Kind.NUMBER if function == "z" or quantity.kind is Kind.COUNT else quantity.kind
+        habit = Habit(str(function), name, quantity, kind, self._source.at(offset_of(tree)))
+        if habit.reach_us > MAX_REACH_US:
+            reach = MAX_REACH_US // DAY_US
+            told = f"the four windows before {shorten(name)} reach back more than {reach}d"
+            raise self._fault(name_branch, told)
+        self._scope.quantities.update(habit.before)
+        return habit
 
     def _quantity(self, tree: SyntaxTree) -> Quantity:
         name, selected, condition, span, before = tree.children

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from detector.players.seen import Seen
+from detector.players.summary import Rounds
 
 MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
 SESSION_GAP_US = 30 * MINUTE_US
 """A session without an end is over once more than this passed since its last event."""
 SESSION_MEMORY_US = 48 * 60 * MINUTE_US
@@ -25,16 +27,19 @@ class Session:
     __slots__ = (
         "channel",
         "closed_at",
+        "closing",
         "edge",
         "key",
         "last",
         "marks",
         "minute",
+        "rounds",
         "settled",
         "settled_last",
         "settled_open",
         "settled_start",
         "start",
+        "summed",
         "totals",
         "unrated",
         "view",
@@ -58,6 +63,9 @@ class Session:
         self.marks: list[tuple[int, list[Any] | None]] = []
         self.edge = LONG_AGO  # the first minute still to be judged at or after the latest settled event
         self.view: list[Any] | None = None  # the totals as of the minute that is being judged
+        self.closing = NEVER  # when it closed, from then until its summary is made
+        self.summed = False  # its summary is made, and nothing that comes for it changes it any more
+        self.rounds: Rounds | None = None  # what the summary will be made of
 
     def mark(self, at_us: int) -> None:
         """Keep the totals as they are, before an event beyond the edge changes them."""
@@ -87,9 +95,17 @@ def _copied(totals: list[Any] | None) -> list[Any] | None:
 
 
 class Episode:
-    """A rule that holds, or held less than its cooldown ago."""
+    """A rule that holds, or held less than its cooldown ago.
 
-    __slots__ = ("alert", "alerted_at", "held_at", "opened_at", "severity")
+    Attributes
+    ----------
+    history
+        (since, opened at, severity): the episode as it stood from a time on, oldest first. There is an entry
+        for each opening and each rise in severity, and for the first judgement of an hour (UTC) at which the
+        rule held: so the score of a moment can be told when later events have been judged already.
+    """
+
+    __slots__ = ("alert", "alerted_at", "held_at", "history", "opened_at", "severity")
 
     def __init__(self, opened_at: int, severity: int, alert: str) -> None:
         self.opened_at = opened_at
@@ -97,6 +113,27 @@ class Episode:
         self.alerted_at = opened_at
         self.severity = severity
         self.alert = alert
+        self.history: list[tuple[int, int, int]] = [(opened_at, opened_at, severity)]
+
+    def note(self, at_us: int, *, rose: bool, needed_us: int) -> bool:
+        """Tell the history that the rule holds; what only matters before `needed_us` is dropped.
+
+        Returns whether this is any news to it.
+        """
+        history = self.history
+        if not rose and at_us // HOUR_US == history[-1][0] // HOUR_US:
+            return False
+        history.append((at_us, self.opened_at, self.severity))
+        while len(history) > 1 and history[1][0] <= needed_us:
+            del history[0]
+        return True
+
+    def at(self, moment_us: int) -> tuple[int, int, int] | None:
+        """(held at, to the hour; opened at; severity) as it stood at a moment."""
+        for entry in reversed(self.history):
+            if entry[0] <= moment_us:
+                return entry
+        return None
 
 
 Pending = tuple[int, int, Session | None, tuple[Any, ...] | None, int]
@@ -135,6 +172,7 @@ class Player:
         "first",
         "fresh",
         "here",
+        "home",
         "key",
         "pending",
         "profile",
@@ -158,6 +196,8 @@ class Player:
         self.first = NEVER
         self.currency: str | None = None
         self.profile: list[tuple[int, str | None, str | None]] | None = None  # (since, zone, jurisdiction)
+        # (time, jurisdiction) of the first event, by arrival, that says where the player is
+        self.home: tuple[int, str] | None = None
         self.here: Here | None = None  # where the latest bet was settled; rebuilt when it is needed
         self.seen = Seen()
         self.slots: list[Any] = [None] * slots

@@ -15,8 +15,8 @@ from typing import Final
 
 from detector.events.instants import DAY_US, HOUR_US, MINUTE_US
 from detector.simulator.agenda import NEVER, Agenda
-from detector.simulator.habits import Habits, Limit
-from detector.simulator.trouble import Trouble
+from detector.simulator.habits import Habits, Limit, LimitKind, draw_limit
+from detector.simulator.markers import Ways
 from detector.simulator.writer import SECOND_US, EventWriter, Stamped
 
 _PERIOD_US: Final = {"24h": DAY_US, "7d": 7 * DAY_US, "month": 30 * DAY_US}
@@ -33,12 +33,16 @@ class Account:
         Real and bonus money together, minor units; never negative.
     bonus
         The part of it that is bonus money; it is staked first and cannot be withdrawn.
+    currency
+        Of all of it, ISO 4217.
+    away_until_us
+        While this lies ahead (a break, an exclusion, a player who has left) a running session ends at once.
     """
 
     def __init__(
         self,
         habits: Habits,
-        trouble: Trouble,
+        ways: Ways,
         currency: str,
         writer: EventWriter,
         agenda: Agenda,
@@ -46,9 +50,10 @@ class Account:
     ) -> None:
         self.balance = 0
         self.bonus = 0
+        self.currency = currency
+        self.away_until_us = 0
         self._habits = habits
-        self._trouble = trouble
-        self._currency = currency
+        self._ways = ways
         self._writer = writer
         self._agenda = agenda
         self._rng = rng
@@ -62,7 +67,7 @@ class Account:
 
     def deposit(self, ts_us: int, session: str | None) -> Iterator[Stamped]:
         """Try to deposit, perhaps several times; the balance tells whether it worked."""
-        rng, trouble = self._rng, self._trouble
+        rng, strength = self._rng, self._ways.strength
         amount = self._wish(ts_us)
         limit = self._limit
         if limit is not None and limit.kind == "deposit":
@@ -74,18 +79,21 @@ class Account:
             since = ts_us - _PERIOD_US[limit.period]
             if sum(ts > since for ts, _ in self._deposits) >= limit.value:
                 yield self._reached(ts_us, session, limit, 1.0)
-                if rng.random() >= 0.1 + 0.8 * trouble.strength("frequent_deposits", ts_us):
+                if rng.random() >= 0.15 + 0.7 * strength("frequent_deposits", ts_us):
                     return
         # A card that has expired declines for anybody, time after time.
-        strain = 1.0 if rng.random() < 0.004 else trouble.strength("failed_deposits", ts_us)
+        strain = 0.8 if rng.random() < 0.004 else strength("failed_deposits", ts_us)
+        other = strength("payment_methods", ts_us)
         pace = self._habits.pace
-        method = self._habits.methods[0]
-        while rng.random() < 0.03 + 0.6 * strain:
+        methods = self._habits.methods
+        usual = rng.random() >= 0.02 + 0.4 * other
+        method = methods[0 if usual else int(rng.random() * len(methods))]
+        while rng.random() < 0.03 + 0.5 * strain:
             yield self._pay("deposit_failed", ts_us, session, amount, method, reason=self._decline())
-            if rng.random() < 0.4 - 0.3 * strain:
+            if rng.random() < 0.4 - 0.25 * strain:
                 return
-            if rng.random() < 0.3:
-                method = self._habits.methods[int(rng.random() * len(self._habits.methods))]
+            if rng.random() < 0.25 + 0.4 * other:
+                method = methods[int(rng.random() * len(methods))]
             ts_us += int((8 + 30 * rng.random()) * pace * SECOND_US)
         self.balance += amount
         yield self._pay("deposit", ts_us, session, amount, method, balance_after=self.balance)
@@ -100,11 +108,11 @@ class Account:
 
     def _wish(self, ts_us: int) -> int:
         """The amount the player wants to deposit now, minor units."""
-        trouble = self._trouble
+        strength = self._ways.strength
         factor = (
             (0.5, 1.0, 1.0, 1.0, 2.0)[int(self._rng.random() * 5)]
-            * (1.0 + 2.5 * trouble.strength("escalating_deposits", ts_us))
-            * (1.0 - 0.6 * trouble.strength("frequent_deposits", ts_us))
+            * (1.0 + 2.0 * strength("escalating_deposits", ts_us))
+            * (1.0 - 0.5 * strength("frequent_deposits", ts_us))
         )
         return max(500, int(self._habits.deposit * factor) // 500 * 500)
 
@@ -123,7 +131,7 @@ class Account:
             ts_us,
             session,
             amount=amount,
-            currency=self._currency,
+            currency=self.currency,
             method=method,
             payment=self._payment(),
             **more,
@@ -139,11 +147,12 @@ class Account:
         """Perhaps ask for a withdrawal after play: of a win, or (cancelling players) of what is left."""
         rng, habits = self._rng, self._habits
         free = self.balance - self.bonus
-        wavering = self._trouble.strength("cancelled_withdrawals", ts_us)
-        if 2 * free >= 5 * habits.deposit:
-            chance = 0.4
+        wavering = self._ways.strength("cancelled_withdrawals", ts_us)
+        clinging = self._ways.strength("depletion", ts_us)
+        if free >= 2 * habits.deposit:
+            chance = 0.5 * (1.0 - 0.6 * clinging)
         elif free >= 5 * habits.stake and free >= 1000:
-            chance = 0.02 + 0.7 * wavering
+            chance = 0.04 + 0.6 * wavering
         else:
             return
         if rng.random() >= chance:
@@ -157,7 +166,7 @@ class Account:
 
     def reconsider(self, ts_us: int, session: str | None) -> Iterator[Stamped]:
         """Perhaps cancel the withdrawals that are still on their way, to play with the money."""
-        chance = 0.03 + 0.85 * self._trouble.strength("cancelled_withdrawals", ts_us)
+        chance = 0.03 + 0.7 * self._ways.strength("cancelled_withdrawals", ts_us)
         for payment, (amount, method) in list(self._withdrawals.items()):
             if self._rng.random() < chance:
                 del self._withdrawals[payment]
@@ -173,7 +182,7 @@ class Account:
         self, kind: str, ts_us: int, session: str | None, payment: str, amount: int, method: str
     ) -> Stamped:
         return self._writer.write(
-            kind, ts_us, session, amount=amount, currency=self._currency, method=method, payment=payment
+            kind, ts_us, session, amount=amount, currency=self.currency, method=method, payment=payment
         )
 
     # -- gifts -------------------------------------------------------------------------------------
@@ -184,7 +193,7 @@ class Account:
         self.balance += amount
         self.bonus += amount
         yield self._writer.write(
-            "bonus", ts_us, None, amount=amount, currency=self._currency, wagering_required=20 * amount
+            "bonus", ts_us, None, amount=amount, currency=self.currency, wagering_required=20 * amount
         )
 
     def refund(self, ts_us: int) -> Iterator[Stamped]:
@@ -195,7 +204,7 @@ class Account:
             ts_us,
             None,
             amount=self._habits.stake,
-            currency=self._currency,
+            currency=self.currency,
             payment=self._payment(),
         )
 
@@ -214,15 +223,22 @@ class Account:
             "new": None if new is None else new.value,
         }
         if shape.kind in ("deposit", "loss"):
-            fields["currency"] = self._currency
+            fields["currency"] = self.currency
         yield self._writer.write("limit_change", ts_us, None, **fields)
 
-    def loosen_limit(self, remove: bool, ts_us: int) -> Iterator[Stamped]:
-        """Raise the limit by a half to three times, or remove it."""
+    def loosen_limit(self, ts_us: int) -> Iterator[Stamped]:
+        """Raise the limit by a half to three times, or remove it; who has none sets one."""
         limit = self._limit
-        if limit is not None:
+        if limit is None:
+            habits = self._habits
+            kind: LimitKind = ("deposit", "deposit", "loss", "time")[int(self._rng.random() * 4)]
+            yield from self.set_limit(
+                draw_limit(self._rng, habits.deposit, kind, habits.sessions_a_day), ts_us
+            )
+        else:
             unit = _LIMIT_UNIT[limit.kind]
             more = (int(limit.value * (1.5 + 1.5 * self._rng.random())) // unit + 1) * unit
+            remove = self._rng.random() < 0.25
             yield from self.set_limit(None if remove else replace(limit, value=more), ts_us)
 
     def tighten_limit(self, ts_us: int) -> Iterator[Stamped]:
@@ -258,5 +274,5 @@ class Account:
     def _reached(self, ts_us: int, session: str | None, limit: Limit, share: float) -> Stamped:
         fields: dict[str, object] = {"limit": limit.kind, "period": limit.period, "share": share}
         if limit.kind in ("deposit", "loss"):
-            fields["currency"] = self._currency
+            fields["currency"] = self.currency
         return self._writer.write("limit_reached", ts_us, session, **fields)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from detector.errors import SettingsError
-from detector.simulator.habits import JURISDICTIONS
+from detector.simulator.places import JURISDICTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Config:
     players
         How many players join, at least 1.
     days
-        Span in which they join and get into trouble, 1 to 3660; the log stops at its end unless `events`
+        Span in which they join and come to harm, 1 to 3660; the log stops at its end unless `events`
         is given.
     start
         Beginning of the log, an aware datetime.
@@ -27,7 +27,8 @@ class Config:
     events
         Stop after exactly this many lines, however many days it takes; None: after `days`.
     troubled
-        Share of the players who get into trouble, 0 to 1.
+        Share of the players who come to harm at some time in the span, 0 to 1: three in ten of them
+        severely. Harm at any one time is rarer, since it grows and passes.
     jurisdiction
         A key of `JURISDICTIONS`.
     repeats

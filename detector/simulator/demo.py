@@ -14,14 +14,15 @@ from random import Random
 from typing import Final
 
 from detector.events.instants import DAY_US, HOUR_US, MINUTE_US, micros
-from detector.simulator.agenda import NEVER
 from detector.simulator.config import Config
 from detector.simulator.disturb import disturbed
 from detector.simulator.games import PRODUCTS
-from detector.simulator.habits import JURISDICTIONS, Habits, Limit, draw_habits
+from detector.simulator.habits import Habits, Limit, draw_habits, stakes_of
+from detector.simulator.harm import Course
+from detector.simulator.markers import Marker, Ways
+from detector.simulator.places import JURISDICTIONS
 from detector.simulator.player import Player
 from detector.simulator.population import together
-from detector.simulator.trouble import CALM, Marker, Trouble, draw_trouble
 from detector.simulator.writer import SECOND_US, Stamped
 
 _CODE: Final = "CA-ON"
@@ -43,12 +44,20 @@ class _Scene:
     excluded_s: float | None = None
 
 
+_KINDS: Final[tuple[Set[Marker], ...]] = (
+    {"deposits_in_session", "escalating_deposits", "failed_deposits", "stake_escalation"},
+    {"night_play", "long_sessions", "depletion"},
+    {"failed_deposits", "cancelled_withdrawals", "payment_methods"},
+    {"frequent_deposits", "limit_raises", "deposits_in_session"},
+)
+"""What becomes of the regulars who have long been in trouble."""
+
 _SCENES: Final = (
     _Scene({"deposits_in_session", "escalating_deposits"}),
     _Scene({"failed_deposits"}),
-    _Scene({"distress_contact"}, contact_s=15),
+    _Scene(set(), contact_s=15),
     _Scene({"cancelled_withdrawals"}, deposit_stakes=60),
-    _Scene({"deposits_in_session", "self_exclusion"}, excluded_s=40),
+    _Scene({"deposits_in_session"}, excluded_s=40),
     _Scene({"frequent_deposits", "deposits_in_session"}, limit=Limit("deposit_count", "24h", 2)),
     _Scene({"cancelled_withdrawals", "failed_deposits"}, deposit_stakes=60),
 )
@@ -86,34 +95,41 @@ def _regulars(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterat
         rng = Random(f"{seed}/regular/{number}")  # noqa: S311  (a simulation, no secret)
         habits = replace(draw_habits(rng, _PLACE, year), sessions_a_day=0.2 + 0.6 * rng.random())
         joined_us = start_us - _HISTORY_US + int(5 * DAY_US * rng.random())
-        trouble = CALM
+        ways = Ways()
         visits: tuple[int, ...] = ()
+        fixed: tuple[tuple[int, str], ...] = ()
         if number % 4 == 1:
             onset_us = start_us - int((6 + 14 * rng.random()) * DAY_US)
-            trouble = draw_trouble(rng, onset_us, 2 * DAY_US, start_us + int(5 * MINUTE_US * rng.random()))
+            markers = _KINDS[number // 4 % len(_KINDS)]
+            ways = _ways({*markers, "frequent_play"}, onset_us, (0.3, 0.6, 0.9))
+            soon_us = start_us + int(5 * MINUTE_US * rng.random())
+            fixed = ((soon_us, "exclude" if number % 8 == 1 else "distress"),)
         elif number % 4 == 2:
-            trouble, visits, habits = _today(rng, number, start_us, habits)
-        life = Player(f"p{number:05}", _CODE, habits, trouble, joined_us, rng, visits).life()
+            ways, visits, habits = _today(number, start_us, habits)
+        life = Player(f"p{number:05}", _CODE, habits, ways, joined_us, rng, visits=visits, fixed=fixed).life()
         yield joined_us, life
 
 
-def _today(
-    rng: Random, number: int, start_us: int, habits: Habits
-) -> tuple[Trouble, tuple[int, ...], Habits]:
+def _ways(markers: Set[Marker], from_us: int, days: tuple[float, ...] = (1.0,)) -> Ways:
+    """Harm that shows in these behaviours and no others, from a moment on."""
+    return Ways(Course(from_us, days), {}, dict.fromkeys(markers, 0.9))
+
+
+def _today(number: int, start_us: int, habits: Habits) -> tuple[Ways, tuple[int, ...], Habits]:
     """Trouble that has just begun: half have sat at a live table for an hour, half are about to deposit."""
     if number % 8 == 2:
         # The hour is told once the grace of a quarter of an hour is over, which is about now.
-        since_us = start_us - int((73 + 7 * rng.random()) * MINUTE_US)
-        trouble = Trouble("nocturnal", frozenset({"long_sessions"}), since_us - HOUR_US, HOUR_US)
-        return (
-            trouble,
-            (since_us,),
-            replace(habits, products=(PRODUCTS["live_casino"],), rounds=90, deposit=300 * habits.stake),
+        since_us = start_us - int((73 + number % 7) * MINUTE_US)
+        patient = replace(
+            habits,
+            products=(PRODUCTS["live_casino"],),
+            stop_after_loss=0.001,
+            stop_after_win=0.0,
+            deposit=300 * habits.stake,
         )
-    trouble = Trouble(
-        "chasing", frozenset({"deposits_in_session", "escalating_deposits"}), start_us - HOUR_US, HOUR_US
-    )
-    return trouble, (start_us + number * SECOND_US,), habits
+        return _ways({"long_sessions"}, since_us - HOUR_US), (since_us,), patient
+    chasing = _ways({"deposits_in_session", "escalating_deposits"}, start_us - HOUR_US)
+    return chasing, (start_us + number * SECOND_US,), habits
 
 
 def _guests(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterator[Stamped]]]:
@@ -132,21 +148,22 @@ def _visit(rng: Random, player: str, scene: _Scene, joined_us: int, year: int) -
     drawn = draw_habits(rng, _PLACE, year)
     habits = replace(
         drawn,
-        deposit=max(1000, drawn.stake * scene.deposit_stakes),
-        stake=max(1000 // scene.deposit_stakes, drawn.stake),
+        step=max(2, drawn.step),
+        stake=stakes_of(_PLACE)[max(2, drawn.step)],
+        deposit=max(1000, stakes_of(_PLACE)[max(2, drawn.step)] * scene.deposit_stakes),
         products=(PRODUCTS["casino_slot"],),
-        rounds=20,
+        games_a_session=1.0,
+        stop_after_loss=1 / 20,
+        response_s=0.4,
         pace=0.15,
         limit=scene.limit,
     )
-    trouble = Trouble(
-        "guest",
-        frozenset(scene.markers),
-        onset_us=joined_us - 1,
-        develops_us=1,
-        ends_us=NEVER if scene.excluded_s is None else after(scene.excluded_s),
-        contacts=() if scene.contact_s is None else ((after(scene.contact_s), "distress"),),
+    ways = _ways(scene.markers, joined_us - DAY_US)
+    fixed = tuple(
+        (after(seconds), what)
+        for seconds, what in ((scene.contact_s, "distress"), (scene.excluded_s, "exclude"))
+        if seconds is not None
     )
     visits = tuple(after(40 * nth) for nth in range(1, 5))
-    life = Player(player, _CODE, habits, trouble, joined_us, rng, visits).life()
+    life = Player(player, _CODE, habits, ways, joined_us, rng, visits=visits, fixed=fixed).life()
     return takewhile(lambda stamped: stamped[0] < joined_us + _GUEST_STAYS_US, life)

@@ -1,4 +1,4 @@
-"""The simulated log: its lines in order of arrival, and the truth about who is in trouble."""
+"""The simulated log: its lines in order of arrival."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from detector.events.instants import DAY_US, micros
 from detector.simulator.config import Config
 from detector.simulator.disturb import disturbed
-from detector.simulator.population import Label, fates, together
+from detector.simulator.population import fates, together
 from detector.simulator.writer import Stamped
 
 
@@ -31,14 +31,3 @@ def arrivals(config: Config) -> Iterator[Stamped]:
 def events(config: Config) -> Iterator[bytes]:
     """The lines of the log, in order of arrival, without line ends."""
     return (line for _, line in arrivals(config))
-
-
-def labels(config: Config, until_us: int) -> list[Label]:
-    """The players whose trouble began before `until_us` (microseconds since the epoch), by player.
-
-    A log that stops early, by `Config.events`, has no trace of a trouble that would have begun later.
-    """
-    return sorted(
-        (fate.label() for fate in fates(config) if fate.trouble.onset_us < until_us),
-        key=lambda label: label.player,
-    )

@@ -1,71 +1,52 @@
-"""Many players at once: who they are, when they join, who gets into trouble, and the one log they leave."""
+"""Many players at once: who they are, when they join, who comes to harm, and the one log they leave."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from random import Random
+from typing import Final
 
-import msgspec
-
-from detector.events.instants import DAY_US, micros, rfc3339_ms
+from detector.events.instants import DAY_US, micros
 from detector.simulator.config import Config
-from detector.simulator.habits import JURISDICTIONS, LimitKind, draw_habits, draw_limit
+from detector.simulator.fitted import Level
+from detector.simulator.habits import LEVEL_SHARES, Habits, draw_habits
+from detector.simulator.harm import CALM, draw_course
+from detector.simulator.markers import Ways, draw_ways
+from detector.simulator.places import JURISDICTIONS
 from detector.simulator.player import Player
-from detector.simulator.trouble import CALM, Trouble, draw_trouble
 from detector.simulator.writer import Stamped
 
+HARM_BY_LEVEL: Final[dict[Level, float]] = {0: 1.0, 3: 2.0, 4: 3.0, 5: 4.0}
+"""How much likelier harm is at an operator's level than at level 0 (start)."""
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """The truth about one player in trouble.
-
-    Parameters
-    ----------
-    player
-        The player's id.
-    onset
-        From when on the habits change, RFC 3339.
-    kind
-        A key of `detector.simulator.trouble.KINDS`.
-    markers
-        What shows from then on, growing; sorted.
-    """
-
-    player: str
-    onset: str
-    kind: str
-    markers: list[str]
+_RETURNING: Final = 0.01
+_RETURNING_HARMED: Final = 0.06
+"""Shares of players who come back from a self-exclusion: of all, and of those who come to harm (start)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """When a player joins and what becomes of them: all that is drawn before the players live."""
+    """Who a player is and what becomes of them: all that is drawn before the players live."""
 
     player: str
     joined_us: int
-    trouble: Trouble
+    habits: Habits
+    ways: Ways
+    returning: bool
     seed: str
 
     def open(self, config: Config) -> Player:
         """The player, ready to live."""
-        place = JURISDICTIONS[config.jurisdiction]
-        rng = Random(self.seed)  # noqa: S311  (a simulation, no secret)
-        habits = draw_habits(rng, place, config.start.year)
-        markers = self.trouble.markers
-        if habits.limit is None and not markers.isdisjoint({"limit_raises", "frequent_deposits"}):
-            kind: LimitKind = "deposit_count" if "frequent_deposits" in markers else "deposit"
-            habits = replace(habits, limit=draw_limit(rng, habits.deposit, kind))
-        return Player(self.player, config.jurisdiction, habits, self.trouble, self.joined_us, rng)
-
-    def label(self) -> Label:
-        """What the labels file says of a player in trouble."""
-        trouble = self.trouble
-        return Label(
-            player=self.player,
-            onset=rfc3339_ms(trouble.onset_us),
-            kind=trouble.kind,
-            markers=sorted(trouble.markers),
+        return Player(
+            self.player,
+            config.jurisdiction,
+            self.habits,
+            self.ways,
+            self.joined_us,
+            Random(self.seed),  # noqa: S311  (a simulation, no secret)
+            returning=self.returning,
         )
 
 
@@ -73,26 +54,47 @@ def fates(config: Config) -> list[Fate]:
     """Draw every player's fate, in the order in which they join.
 
     Seven in ten join in the first week (or the first eighth of a shorter span), the others over four fifths
-    of the span. Trouble begins after half to four fifths of the time a player has left, and takes three days
-    to two weeks to develop.
+    of the span.
     """
-    start_us, span_us = micros(config.start), config.days * DAY_US
-    drawn: list[Fate] = []
-    for number in range(1, config.players + 1):
-        seed = f"{config.seed}/{number}"
-        rng = Random(f"{seed}/fate")  # noqa: S311
-        rush_us = min(7 * DAY_US, span_us // 8) if rng.random() < 0.7 else span_us * 4 // 5
-        joined_us = start_us + int(rush_us * rng.random())
-        trouble = CALM
-        if rng.random() < config.troubled:
-            left_us = start_us + span_us - joined_us
-            onset_us = joined_us + int(left_us * (0.5 + 0.3 * rng.random()))
-            develops_us = int((3 + 11 * rng.random()) * DAY_US)
-            ends_us = onset_us + develops_us + int((3 + 18 * rng.random()) * DAY_US)
-            trouble = draw_trouble(rng, onset_us, develops_us, ends_us)
-        drawn.append(Fate(f"p{number:05}", joined_us, trouble, seed))
+    drawn = [draw_fate(config, number) for number in range(1, config.players + 1)]
     drawn.sort(key=lambda fate: (fate.joined_us, fate.player))
     return drawn
+
+
+def draw_fate(config: Config, number: int, level: Level | None = None) -> Fate:
+    """Draw one player's fate; of one level only, where that is asked for."""
+    start_us, span_us = micros(config.start), config.days * DAY_US
+    seed = f"{config.seed}/{number}"
+    # Generators of their own, so that a life is the same up to the day on which harm begins.
+    rng, of_habits, of_harm, of_ways = (
+        Random(f"{seed}/{what}")  # noqa: S311  (a simulation, no secret)
+        for what in ("fate", "habits", "harm", "ways")
+    )
+    rush_us = min(7 * DAY_US, span_us // 8) if rng.random() < 0.7 else span_us * 4 // 5
+    joined_us = start_us + int(rush_us * rng.random())
+    harm_draw, return_draw = rng.random(), rng.random()
+    habits = draw_habits(of_habits, JURISDICTIONS[config.jurisdiction], config.start.year, level)
+    harmed = harm_draw < config.troubled * _relative_risk(habits.level)
+    course = CALM
+    if harmed:
+        course = draw_course(of_harm, joined_us, 1 + (start_us + span_us - joined_us) // DAY_US)
+    return Fate(
+        f"p{number:05}",
+        joined_us,
+        habits,
+        draw_ways(of_ways, course),
+        return_draw < (_RETURNING_HARMED if harmed else _RETURNING),
+        seed,
+    )
+
+
+def _relative_risk(level: Level) -> float:
+    """How likely harm is at a level, as a multiple of the whole house's share."""
+    mean = before = 0.0
+    for each, edge in LEVEL_SHARES:
+        mean += (edge - before) * HARM_BY_LEVEL[each]
+        before = edge
+    return HARM_BY_LEVEL[level] / mean
 
 
 def together(openings: Iterable[tuple[int, Iterator[Stamped]]]) -> Iterator[Stamped]:

@@ -1,4 +1,4 @@
-"""One session: from login to logout, with its rounds, wagers and the deposits between them."""
+"""One session: from login to logout, with its games, its wagers and the deposits between them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from detector.events.instants import rfc3339_ms
+from detector.events.instants import HOUR_US, rfc3339_ms
 from detector.simulator.account import Account
 from detector.simulator.agenda import Agenda
-from detector.simulator.games import STAKES, Product
-from detector.simulator.habits import Habits, lognormal, offered_stake
-from detector.simulator.trouble import Trouble
+from detector.simulator.games import PRODUCTS, Product
+from detector.simulator.habits import Habits, stakes_of
+from detector.simulator.markers import Ways
+from detector.simulator.places import Jurisdiction
+from detector.simulator.rounds import End, Purse, Rounds
 from detector.simulator.writer import SECOND_US, EventWriter, Stamped
-
-_MAX_ROUNDS: Final = 1500
 
 Played = Generator[Stamped, None, tuple[int, int]]
 """Yields events; returns when play ended (microseconds since the epoch) and what it lost (minor units)."""
+
+_AGAIN: Final = {0: 0.06, 3: 0.10, 4: 0.14, 5: 0.18}
+"""Probability of another deposit when the money has run out, by the operator's level (start)."""
 
 
 class Sessions:
@@ -26,32 +29,34 @@ class Sessions:
 
     Attributes
     ----------
-    away_until_us
-        While this lies ahead (a break, an exclusion, a player who has left) a running session ends at once.
     lost
         Net loss of the latest session, minor units; wagers not yet settled count as lost.
+    back_us
+        When the player comes back for something left undone, microseconds since the epoch; None: nothing is.
     """
 
     def __init__(
         self,
         habits: Habits,
-        trouble: Trouble,
-        currency: str,
+        ways: Ways,
+        place: Jurisdiction,
         writer: EventWriter,
         agenda: Agenda,
         account: Account,
         rng: Random,
     ) -> None:
-        self.away_until_us = 0
         self.lost = 0
+        self.back_us: int | None = None
         self._habits = habits
-        self._trouble = trouble
-        self._currency = currency
+        self._ways = ways
+        self._place = place
         self._writer = writer
         self._agenda = agenda
         self._account = account
         self._rng = rng
+        self._rounds = Rounds(habits, ways, writer, agenda, account, rng)
         self._count = 0
+        self._product = habits.products[0]
 
     def play(self, ts_us: int) -> Iterator[Stamped]:
         """Play a session that starts at `ts_us`."""
@@ -63,111 +68,99 @@ class Sessions:
         started_us = writer.last_us
         pause_us = int(20 * SECOND_US * habits.pace)
         yield from account.reconsider(writer.last_us + pause_us, session)
-        product = habits.products[0 if rng.random() < 0.75 else int(rng.random() * len(habits.products))]
-        if account.balance < (10 if product.settles_s else 20) * habits.stake:
+        product = self._product = self._choose(ts_us)
+        stake = stakes_of(self._place, product.stakes)[habits.step]
+        eager = rng.random() < 0.5 * self._ways.strength("frequent_deposits", ts_us)
+        if eager or account.balance < max(5 * stake, 10 * habits.stake):
             yield from account.deposit(writer.last_us + pause_us, session)
         if product.settles_s is None:
-            ended_us, self.lost = yield from self._rounds(writer.last_us, session, product)
+            ended_us, self.lost = yield from self._games(writer.last_us, session, product)
         else:
             ended_us, self.lost = yield from self._wagers(writer.last_us, session, product, product.settles_s)
         account.played(ended_us, self.lost, ended_us - started_us)
-        if writer.last_us < self.away_until_us:
+        if writer.last_us < account.away_until_us:
             yield writer.write("session_end", 0, session, channel=channel, reason="closed")
             return
+        asked_us = writer.last_us
         yield from account.cash_out(ended_us + pause_us, session)
+        if writer.last_us > asked_us:
+            self._regret(writer.last_us)
         # Phones lose the network and browsers are closed: such a session has no end of its own.
         if rng.random() >= 0.06:
             ended_us = max(ended_us, writer.last_us) + pause_us
             yield writer.write("session_end", ended_us, session, channel=channel, reason="logout")
 
-    def _rounds(self, ts_us: int, session: str, product: Product) -> Played:
-        """Rounds that settle at once, until the player has had enough, runs dry or meets a limit."""
-        rng, writer, account, agenda, trouble = (
-            self._rng,
-            self._writer,
-            self._account,
-            self._agenda,
-            self._trouble,
-        )
-        draw, bet, outcome = rng.random, self._bet, product.outcome
-        game = product.games[int(draw() * len(product.games))]
-        tireless = trouble.strength("long_sessions", ts_us)
-        few, many = product.rounds
-        rounds = min(
-            _MAX_ROUNDS,
-            int(lognormal(rng, self._habits.rounds, 0.6, few, many) * (1.0 + 5.0 * tireless)),
-        )
-        shortest_us = int(product.gap_s[0] * self._habits.pace * SECOND_US)
-        spread_us = int(product.gap_s[1] * self._habits.pace * SECOND_US) - shortest_us
-        usual = self._usual_stake(ts_us)
-        highest = STAKES.index(offered_stake(usual * (3.0 + 5.0 * self._heat(ts_us))))
-        lowest = STAKES.index(offered_stake(usual * 0.5))
-        step = STAKES.index(usual)
-        stake = usual
-        deposits_left = self._more_deposits(ts_us)
-        # After a loss the stake is raised now and then; players who chase do it far more often.
-        rise, fall = 0.012 + 0.1 * self._heat(ts_us), 0.015
+    def _regret(self, ts_us: int) -> None:
+        """Who will cancel the withdrawal comes back for it, often within hours."""
+        if self._rng.random() < 0.8 * self._ways.strength("cancelled_withdrawals", ts_us):
+            self.back_us = ts_us + int((0.2 + 5.0 * self._rng.random()) * HOUR_US)
+
+    def _choose(self, ts_us: int) -> Product:
+        """What to play: mostly the favourite, now and then another, with harm perhaps a riskier one."""
+        rng, products = self._rng, self._habits.products
+        roaming = self._ways.strength("product_breadth", ts_us)
+        if roaming and rng.random() < 0.7 * roaming:
+            others = list(PRODUCTS.values())
+            if self.lost > 0:
+                others = [each for each in others if each.risk > self._product.risk] or others
+            return others[int(rng.random() * len(others))]
+        return products[0 if rng.random() < 0.75 else int(rng.random() * len(products))]
+
+    def _again(self, ts_us: int) -> float:
+        """Probability of another deposit when the money has run out."""
+        base = _AGAIN[self._habits.level]
+        return base + (0.8 - base) * self._ways.strength("deposits_in_session", ts_us)
+
+    def _games(self, ts_us: int, session: str, product: Product) -> Played:
+        """One game after another."""
+        rng, account = self._rng, self._account
+        ladder = stakes_of(self._place, product.stakes)
         may_lose, until_us = account.room(ts_us)
-        lost = 0
-        for _ in range(rounds):
-            ts_us += shortest_us + int(spread_us * draw())
-            if agenda.next_us <= ts_us:
-                yield from agenda.due(ts_us)
-                if ts_us < self.away_until_us:
-                    break
-            if ts_us > until_us or lost >= may_lose:
+        purse = Purse(0, may_lose, until_us, self._again(ts_us))
+        tireless = self._ways.strength("long_sessions", ts_us)
+        another = 1.0 - 1.0 / (self._habits.games_a_session * (1.0 + 1.5 * tireless))
+        game = int(rng.random() * len(product.games))
+        while True:
+            ts_us, end = yield from self._rounds.play(
+                ts_us, session, product, product.games[game], ladder, purse
+            )
+            if end is End.LIMIT:
                 yield from account.stopped(ts_us, session)
-                break
-            while account.balance < stake and deposits_left > 0:
-                deposits_left -= 1
-                yield from account.deposit(ts_us, session)
-                ts_us = max(ts_us, writer.last_us + shortest_us)
-            if account.balance < stake:
-                # What is left is played at the highest stake it still allows.
-                stake = offered_stake(account.balance)
-                if account.balance < stake:
-                    break
-                step = STAKES.index(stake)
-            payout = stake * outcome(draw()) // 100
-            lost += stake - payout
-            account.balance += payout - stake
-            bonus = min(stake, account.bonus)
-            account.bonus -= bonus
-            yield bet(ts_us, session, stake, payout, bonus, product, game)
-            mood = draw()
-            if payout < stake:
-                if mood < rise and step < highest:
-                    step += 1
-                    stake = STAKES[step]
-            elif mood < fall and step > lowest:
-                step -= 1
-                stake = STAKES[step]
-        return ts_us, lost
+            if end is not End.ENOUGH or rng.random() >= another:
+                return ts_us, purse.lost
+            # Always a different one, so that in the log two game sessions never look like one.
+            game = (game + 1 + int(rng.random() * (len(product.games) - 1))) % len(product.games)
+            ts_us += int((10 + 80 * rng.random()) * self._habits.pace * SECOND_US)
 
     def _wagers(self, ts_us: int, session: str, product: Product, settles_s: tuple[float, float]) -> Played:
         """Wagers placed now and settled later, maybe long after the session."""
         rng, account, agenda = self._rng, self._account, self._agenda
         habits = self._habits
-        few, many = product.rounds
-        wagers = few + int((many - few) * rng.random() ** 2)
-        stake = offered_stake(self._usual_stake(ts_us) * 4)
-        deposits_left = self._more_deposits(ts_us)
+        few, many = product.wagers or (1, 1)
+        tireless = self._ways.strength("long_sessions", ts_us)
+        wagers = few + int((many - few) * rng.random() ** 2 * (1.0 + tireless))
+        ladder = stakes_of(self._place, product.stakes)
+        step = habits.step
+        hot = self._ways.strength("stake_escalation", ts_us)
+        again = self._again(ts_us)
         may_lose, until_us = account.room(ts_us)
         placed = 0
         for _ in range(wagers):
-            gap_s = product.gap_s[0] + (product.gap_s[1] - product.gap_s[0]) * rng.random()
+            gap_s = product.lasts_s[0] + (product.lasts_s[1] - product.lasts_s[0]) * rng.random()
             ts_us += int(gap_s * habits.pace * SECOND_US)
             if agenda.next_us <= ts_us:
                 yield from agenda.due(ts_us)
-                if ts_us < self.away_until_us:
+                if ts_us < account.away_until_us:
                     break
             if ts_us > until_us or placed >= may_lose:
                 yield from account.stopped(ts_us, session)
                 break
-            if account.balance < stake and deposits_left > 0:
-                deposits_left -= 1
+            if account.balance < ladder[step] and rng.random() < again:
                 yield from account.deposit(ts_us, session)
                 ts_us = max(ts_us, self._writer.last_us + SECOND_US)
+            while step and account.balance < ladder[step]:
+                step -= 1
+            stake = ladder[step]
             if account.balance < stake:
                 break
             placed += stake
@@ -179,6 +172,8 @@ class Sessions:
                 (settles_s[0] + (settles_s[1] - settles_s[0]) * rng.random()) * SECOND_US
             )
             agenda.add(settled_us, partial(self._settle, session, ts_us, stake, bonus, product, game))
+            if rng.random() < 0.1 + 0.3 * hot:
+                step = min(len(ladder) - 1, step + 1)
         return ts_us, placed
 
     def _settle(
@@ -187,51 +182,9 @@ class Sessions:
         """One wager is decided; it belongs to the session it was placed in."""
         payout = stake * product.outcome(self._rng.random()) // 100
         self._account.balance += payout
-        yield self._bet(ts_us, session, stake, payout, bonus, product, game, placed_us)
-
-    def _bet(
-        self,
-        ts_us: int,
-        session: str,
-        stake: int,
-        payout: int,
-        bonus: int,
-        product: Product,
-        game: str,
-        placed_us: int | None = None,
-    ) -> Stamped:
-        fields: dict[str, object] = {"stake": stake, "payout": payout, "currency": self._currency}
-        if bonus:
-            fields["bonus_stake"] = bonus
-        fields["product"] = product.name
-        fields["game"] = game
-        if placed_us is not None:
-            fields["placed_at"] = rfc3339_ms(placed_us)
-        fields["balance_after"] = self._account.balance
-        return self._writer.write("bet", ts_us, session, **fields)
-
-    def _heat(self, ts_us: int) -> float:
-        """How much the player plays to win it all back, 0 to 1."""
-        trouble = self._trouble
-        return max(
-            trouble.strength("deposits_in_session", ts_us), trouble.strength("losses_then_churn", ts_us)
+        bonus_stake = f'"bonus_stake":{bonus},' if bonus else ""
+        about = (
+            f'"currency":"{self._account.currency}",{bonus_stake}"product":"{product.name}","game":"{game}",'
+            f'"placed_at":"{rfc3339_ms(placed_us)}"'
         )
-
-    def _usual_stake(self, ts_us: int) -> int:
-        return offered_stake(
-            self._habits.stake
-            * (1.0 + 1.5 * self._trouble.strength("escalating_deposits", ts_us))
-            * (1.0 + 2.0 * self._trouble.strength("losses_then_churn", ts_us))
-        )
-
-    def _more_deposits(self, ts_us: int) -> int:
-        """How often the player will deposit again in this session when the money runs out."""
-        rng = self._rng
-        chasing = self._trouble.strength("deposits_in_session", ts_us)
-        if rng.random() < chasing:
-            return 2 + int(rng.random() * 5)
-        draw = rng.random()
-        if draw < self._trouble.strength("long_sessions", ts_us) * 0.5:
-            return 2
-        # A bad night happens to anybody.
-        return 3 if draw > 0.985 else 1 if draw > 0.8 else 0
+        yield self._writer.bet(ts_us, session, stake, payout, about, self._account.balance)

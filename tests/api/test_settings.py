@@ -1,8 +1,14 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from api.settings import Settings, is_loopback, read_settings
+import pytest
+import typer
+
+from api.cli import app
+from api.settings import PREFIX, Settings, is_loopback, read_settings
 from detector.errors import SettingsError
 
 
@@ -63,3 +69,31 @@ def test_values_of_the_command_line_come_first(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_redis_url_does_not_show_its_password() -> None:
     assert "secret" not in repr(read_settings({}, redis_url="redis://:secret@host"))
+
+
+@pytest.mark.parametrize(
+    "own", ['{"btc": 8}', '{"BTC": -1}', '{"BTC": 19}', '{"CAD": 3}', '{"BTC": "x"}', '{"BTC": 8.5}', "[8]"]
+)
+def test_own_currencies_are_checked_at_once(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILTWATCH_CURRENCIES", own)
+    with pytest.raises(SettingsError, match=r"^TILTWATCH_CURRENCIES: "):
+        read_settings()
+
+
+def test_zones_of_brands_stand_in_one_place() -> None:
+    with pytest.raises(SettingsError, match="TILTWATCH_BRAND_ZONES goes into the file"):
+        read_settings({}, places_file=Path("places.yml"), brand_zones={"acme": "Europe/Oslo"})
+
+
+def options(command: Any) -> Iterator[Any]:
+    for below in getattr(command, "commands", {}).values():
+        yield from options(below)
+    yield from command.params
+
+
+def test_options_that_read_the_environment_read_settings() -> None:
+    names = {param.envvar for param in options(typer.main.get_command(app)) if param.envvar}
+    assert names == {
+        f"{PREFIX}{each}" for each in ("CURRENCIES", "RATES_FILE", "PLACES_FILE", "JURISDICTION")
+    }
+    assert names <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}

@@ -95,7 +95,7 @@ def test_another_pack_is_not_measured_against_these_rules(monkeypatch: pytest.Mo
     monkeypatch.setattr(replay_rows, "load_pack", lambda _: replace(pack, rules=changed))
     row = replay_rows.measure(SMALL)[0]
     assert row.missing is not None
-    assert "cancelled-withdrawals@1, cancelled-withdrawals@99" in row.missing
+    assert "cancelled-withdrawals@2, cancelled-withdrawals@99" in row.missing
 
 
 @needs_bytewax

@@ -18,7 +18,10 @@ from detector.events import decode, document
 from detector.events.vocabulary import MAX_MONEY, WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
 from detector.language.literals import write_duration
+from detector.language.rule import CATEGORIES, SEVERITIES
+from detector.score.scoring import BANDS, Override, packaged_scoring
 from tests.docs.markdown import ROOT, documents
+from tests.docs.markers import HEADER, waiting, watched
 
 _MADE = re.compile(r"(<!-- made: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _KINDS = {
@@ -38,6 +41,9 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
         "limits of events": lambda: _bounds(_EVENT_BOUNDS),
         "limits of rules": lambda: _bounds(_RULE_BOUNDS),
         "settings": _settings,
+        "score": _score,
+        "markers": lambda: _table(HEADER, watched()),
+        "markers that wait": lambda: _table(["marker", "what is not told, and why"], waiting()),
         **{
             f"command {name}": _command(command)
             for name, command in _commands(typer.main.get_command(commands))
@@ -116,6 +122,40 @@ _RULE_BOUNDS: dict[str, int | str] = {
 def _bounds(bounds: Mapping[str, int | str]) -> str:
     rows = ([name, f"{value:,}" if isinstance(value, int) else value] for name, value in bounds.items())
     return _table(["what", "limit"], rows)
+
+
+# The score
+
+
+def _score() -> str:
+    scoring = packaged_scoring()
+    edges = _table(["band", *BANDS], [["from", *map(str, scoring.edges)]])
+    weights = _table(["severity", *SEVERITIES], [["points", *map(str, scoring.weights)]])
+    rows = (
+        [f"`{category}`", write_duration(scoring.half_lives_us[category]), str(scoring.caps[category])]
+        for category in CATEGORIES
+    )
+    categories = _table(["category", "half-life", "at most"], rows)
+    money = ", ".join(f"`{category}`" for category in CATEGORIES if category in scoring.money)
+    own = [[f"`{rule_id}`", ", ".join(_own(override))] for rule_id, override in sorted(scoring.rules.items())]
+    return "\n".join(
+        [
+            edges,
+            weights,
+            categories,
+            f"{money} together add up to at most {scoring.money_cap}; protection takes off at most "
+            f"{scoring.relief}.\n",
+            _table(["rule", "otherwise than others"], own),
+        ]
+    )
+
+
+def _own(override: Override) -> Iterator[str]:
+    for severity, weight in zip(SEVERITIES, override.weights, strict=True):
+        if weight is not None:
+            yield f"{severity}: {weight} points"
+    if override.half_life_us is not None:
+        yield f"half-life {write_duration(override.half_life_us)}"
 
 
 # Settings and commands

@@ -1,4 +1,7 @@
-"""A detector in a process of its own, to be killed: `python -m tests.drivers.child URL RULES BATCH`."""
+"""A detector in a process of its own, to be killed: `python -m tests.drivers.child URL RULES BATCH [SECONDS]`.
+
+SECONDS is how long ago an alert may have been opened to ask for interventions.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,6 @@ from pathlib import Path
 from tests.drivers.small import detector
 
 if __name__ == "__main__":
-    url, rules, batch = sys.argv[1:]
-    detector(url, Path(rules), batch=int(batch)).run(threading.Event())
+    url, rules, batch, *within = sys.argv[1:]
+    options = {"intervene_within_s": float(within[0])} if within else {}
+    detector(url, Path(rules), batch=int(batch), **options).run(threading.Event())

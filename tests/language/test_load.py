@@ -216,3 +216,47 @@ class TestBehaviour:
         assert old in EXAMPLE
         other = read(EXAMPLE.replace(old, new), "deposit-escalation.yml").loaded
         assert other.behaviour != plain.behaviour
+
+
+class TestRespond:
+    ESCALATE = "{critical: 'count(deposit) over 7d >= 9'}"
+
+    def test_one_level_is_that_of_every_severity_reached(self, sample: Reads) -> None:
+        assert sample(escalate=self.ESCALATE).loaded.respond == {"high": "L2", "critical": "L2"}
+        assert sample().loaded.respond == {"high": "L2"}
+
+    def test_a_level_for_each_severity(self, sample: Reads) -> None:
+        rule = sample(escalate=self.ESCALATE, respond="{critical: L4, high: L2}").loaded
+        assert list(rule.respond.items()) == [("high", "L2"), ("critical", "L4")]
+
+    @pytest.mark.parametrize(
+        ("respond", "message"),
+        [
+            ("^{high: L2}", "says nothing for critical, which the rule reaches"),
+            ("^{}", "says nothing for high and critical"),
+            ("{high: L2, critical: ^l3}", 'not "l3"; did you mean "L3"?'),
+            ("{^hihg: L2, critical: L3}", 'did you mean "high"?'),
+            ("{^low: L1, high: L2, critical: L3}", "the rule never reaches low, only high and critical"),
+            ("{high: L3, critical: ^L2}", "L2 for critical is less than L3 for high"),
+            ("{critical: ^L2, high: L3}", "does not fall as the severity rises"),
+            ("{high: ^[L2], critical: L3}", "a single value"),
+            ("^[L2, L3]", "a single value"),
+        ],
+    )
+    def test_a_fault_is_told_at_its_place(self, sample: Reads, respond: str, message: str) -> None:
+        sample(escalate=self.ESCALATE, respond=respond.replace("^", "")).tells(f"respond: {respond}", message)
+
+    def test_a_faulty_severity_or_condition_is_told_alone(self, sample: Reads) -> None:
+        assert "hihg" in sample(severity="hihg", respond="{high: L2}").only.message
+        read = sample(escalate="{critical: 'nonsense'}", respond="{high: L2, critical: L3}")
+        assert "nonsense" in read.only.message
+
+    def test_one_level_is_one_however_it_is_written(self, sample: Reads) -> None:
+        def behaviour(respond: str) -> str:
+            return sample(escalate=self.ESCALATE, respond=respond).loaded.behaviour
+
+        assert behaviour("{critical: L2, high: L2}") == behaviour("L2")
+        assert (
+            len({behaviour(each) for each in ("L2", "{high: L2, critical: L3}", "{high: L1, critical: L3}")})
+            == 3
+        )

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.oracle.history import DAY, HOUR, MINUTE, MONEY_FIELDS, SECOND, Arrival, History, Session
-from tests.oracle.quantities import Quantity, measured
-from tests.oracle.rates import Rates, exponent
+from tests.oracle.history import DAY, HOUR, MINUTE, SECOND
+from tests.oracle.looking import (
+    Let,
+    Moment,
+    Term,
+    age,
+    event_field,
+    looked_up,
+    session_age,
+    since,
+    unusual,
+    usual,
+)
+from tests.oracle.quantities import Quantity
+from tests.oracle.rates import exponent
 from tests.oracle.values import Known, Value, both, compared, computed, either, extreme, negated, truth
 
 AGGREGATES = {"count", "sum", "mean", "max", "min", "std", "distinct", "last", "first"}
@@ -23,36 +34,18 @@ TOKEN = re.compile(
 
 
 @dataclass
-class Moment:
-    """Where a condition is evaluated: a player at an instant, all later events out of sight.
-
-    `session` is the one in question; `arrival` is set inside `where` alone and is then the event looked at.
-    """
-
-    history: History
-    at: int
-    session: Session | None
-    currency: str | None
-    rates: Rates
-    arrival: Arrival | None = None
-    by_time: bool = False  # a moment, where a correction stands from its own time on
-
-
-Term = Callable[[Moment], Known]
-
-
-@dataclass
 class Reader:
     """Reads one text. `names` are the lets read so far; `currencies` gathers those of the money literals."""
 
     text: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, Term] = field(default_factory=dict)
+    names: Mapping[str, Let] = field(default_factory=dict)
     currencies: set[str] = field(default_factory=set)
     quantities: dict[str, Term] = field(default_factory=dict)
     tokens: list[tuple[str, str, int, int]] = field(default_factory=list)
     at: int = 0
     inside_where: bool = False
+    alone: tuple[Quantity, Term | None] | None = None  # the quantity that is all of the text
 
     def __post_init__(self) -> None:
         place = 0
@@ -79,6 +72,18 @@ class Reader:
         term = self.disjunction()
         assert self.at == len(self.tokens), f"{self.peek()!r} is left over in {self.text}"
         return term
+
+    def let(self) -> Let:
+        """The whole text as something to be named."""
+        term = self.whole()
+        if self.alone is None or self.alone[0].scope != "over":
+            return Let(term, self.quantities)
+        wanted, where = self.alone
+
+        def before(lengths: int) -> Term:
+            return looked_up(replace(wanted, before=wanted.before + lengths * wanted.length), where)
+
+        return Let(term, self.quantities, before, wanted.before + 5 * wanted.length)
 
     # --- levels of precedence, loosest first
 
@@ -175,6 +180,13 @@ class Reader:
             event_type = self.take()
             self.take(")")
             return lambda moment: since(moment, event_type)
+        if word in ("usual", "z"):
+            self.take("(")
+            name = self.take()
+            self.take(")")
+            let = self.names[name]
+            self.quantities[f"{word}({name})"] = term = usual(let) if word == "usual" else unusual(let)
+            return term
         if word in self.params:
             return self.constant(self.param(word))
         if self.inside_where:
@@ -183,7 +195,8 @@ class Reader:
             return age
         if word == "session_age":
             return session_age
-        return self.names[word]
+        self.quantities.update(self.names[word].quantities)
+        return self.names[word].term
 
     # --- the small parts
 
@@ -263,76 +276,12 @@ class Reader:
                 self.take()
                 before = self.duration()
         wanted = Quantity(aggregate, event_type, event_field, scope, length, before)
-
-        def accepts(moment: Moment, arrival: Arrival) -> bool:
-            inside = Moment(moment.history, moment.at, moment.session, moment.currency, moment.rates, arrival)
-            return where is None or where(inside) == truth(True)
-
-        def reads(moment: Moment, arrival: Arrival, name: str) -> Known:
-            inside = Moment(moment.history, moment.at, moment.session, moment.currency, moment.rates, arrival)
-            return event_field_of(inside, arrival, name)
-
-        def term(moment: Moment) -> Known:
-            return measured(
-                wanted,
-                moment.history.arrivals,
-                moment.at,
-                moment.session,
-                lambda arrival: accepts(moment, arrival),
-                lambda arrival, name: reads(moment, arrival, name),
-                by_time=moment.by_time,
-            )
-
+        term = looked_up(wanted, where)
         self.quantities[self.text[first : self.tokens[self.at - 1][3]]] = term
+        if first == self.tokens[0][2] and self.at == len(self.tokens):
+            self.alone = wanted, where
         return term
 
 
 def joined(operation: Callable[[Known, Known], Known], left: Term, right: Term) -> Term:
     return lambda moment: operation(left(moment), right(moment))
-
-
-def age(moment: Moment) -> Known:
-    seen = [a.ts for a in moment.history.arrivals if a.ts <= moment.at]
-    return Value("duration", moment.at - min(seen)) if seen else None
-
-
-def since(moment: Moment, event_type: str) -> Known:
-    seen = [a.ts for a in moment.history.arrivals if a.type == event_type and a.ts <= moment.at]
-    return Value("duration", moment.at - max(seen)) if seen else None
-
-
-def session_age(moment: Moment) -> Known:
-    if moment.session is None:
-        return None
-    return Value("duration", moment.at - moment.session.start)
-
-
-def event_field(moment: Moment, name: str) -> Known:
-    assert moment.arrival is not None, f"{name!r} is no name here"
-    return event_field_of(moment, moment.arrival, name)
-
-
-def event_field_of(moment: Moment, arrival: Arrival, name: str) -> Known:
-    """A field of one event, money in the rule's currency; unknown when absent, null or not convertible."""
-    content = arrival.content
-    if name == "gap":
-        return None if arrival.gap is None else Value("duration", arrival.gap)
-    if name == "local_hour":
-        assert arrival.local is not None
-        return Value("count", arrival.local.hour)
-    if name == "local_date":
-        assert arrival.local is not None
-        return Value("text", arrival.local.date().isoformat())
-    raw = content["stake"] - content["payout"] if name == "net_loss" else content.get(name)
-    if raw is None:
-        return None
-    limit_money = name in ("old", "new") and content["limit"] in ("deposit", "loss", "stake")
-    if name in MONEY_FIELDS or limit_money:
-        day = datetime.fromtimestamp(arrival.ts // SECOND, UTC).date()
-        amount = moment.rates.convert(raw, content["currency"], moment.currency, day)
-        return None if amount is None else Value("money", amount)
-    if isinstance(raw, str):
-        return Value("text", raw)
-    if isinstance(raw, bool):
-        return truth(raw)
-    return Value("number" if isinstance(raw, float) else "count", raw)

@@ -135,9 +135,13 @@ class Session:
     def last(self) -> int:
         return self.times[-1]
 
-    def end(self, starts: Iterable[Arrival]) -> int:
-        """Its last event up to its end: a session_end, the next of `starts` on its channel, or the first
-        silence of more than 30 min. Stragglers after that belong to it and make it no longer."""
+    def closing(self, starts: Iterable[Arrival]) -> tuple[int, int]:
+        """(its last event up to its end, the moment it closed).
+
+        What ends it is a session_end, the next of `starts` on its channel, or the first silence of more than
+        30 min. It closes at the end's or the start's time, else when the 30 min have passed. Stragglers after
+        that belong to it and make it no longer.
+        """
         mine = sorted(self.arrivals, key=lambda a: (a.ts, a.number))
         cuts = [
             (a.ts, a.number)
@@ -146,15 +150,15 @@ class Session:
             and a.content.get("channel") == self.channel
             and (a.ts, a.number) > (mine[0].ts, mine[0].number)
         ]
-        cut = min(cuts, default=(float("inf"), 0))
+        cut = min(cuts, default=(2**62, 0))
         end = self.start
         for arrival in mine:
             if arrival.ts - end > SESSION_GAP or (arrival.ts, arrival.number) > cut:
                 break
             end = arrival.ts
             if arrival.type == "session_end":
-                break
-        return end
+                return end, end
+        return end, min(cut[0], end + SESSION_GAP)
 
     def open_at(self, ts: int) -> bool:
         return not self.closed and ts - self.last <= SESSION_GAP
@@ -172,6 +176,7 @@ class History:
     zones: Zones
     arrivals: list[Arrival] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    told: tuple[int, list[Arrival]] = (-1, [])  # the summaries as of so many arrivals: see there
 
     @property
     def clock(self) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.oracle.expressions import Moment, Reader, Term
+from tests.oracle.expressions import Reader
 from tests.oracle.history import ACTIVITY, GRACE, MINUTE, Arrival, Book, History, Session, Zones
+from tests.oracle.looking import Let, Moment, Term
 from tests.oracle.rates import Rates
+from tests.oracle.summaries import TYPE as SUMMARY
 from tests.oracle.values import TRUE
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -26,37 +29,38 @@ class Rule:
     events: tuple[str, ...]
     silence: int | None
     during_session: bool
+    closing: bool
     when: Term
     escalate: tuple[tuple[str, Term], ...]  # from the lowest to the highest
     cooldown: int
     remind: int | None
     currency: str | None
-    quantities: Mapping[str, Term]  # those of `when` and of its lets, as written
+    quantities: Mapping[str, Term]  # those of `when` and of the lets in it, as written
 
     @staticmethod
     def read(document: Mapping[str, Any]) -> Rule:
         params = document.get("params", {})
-        names: dict[str, Term] = {}
+        names: dict[str, Let] = {}
         currencies: set[str] = set()
-        quantities: dict[str, Term] = {}
 
-        def term(text: str, evidence: dict[str, Term]) -> Term:
-            return Reader(str(text), params, names, currencies, evidence).whole()
+        def reader(text: str) -> Reader:
+            return Reader(str(text), params, names, currencies)
 
         def duration(text: str) -> int:
             return int(Reader(str(text)).literal().amount)
 
         for name, text in document.get("let", {}).items():
-            names[name] = term(text, quantities)
-        when = term(document["when"], quantities)
+            names[name] = reader(text).let()
+        judged = reader(document["when"])
+        when = judged.whole()
         escalate = document.get("escalate", {})
-        higher = tuple((level, term(escalate[level], {})) for level in SEVERITIES if level in escalate)
+        higher = tuple((level, reader(escalate[level]).whole()) for level in SEVERITIES if level in escalate)
         trigger = document["trigger"]
         silence = trigger["silence"] if isinstance(trigger, dict) else None
-        during = trigger == "during_session"
+        during, closing = trigger == "during_session", trigger == SUMMARY
         events = (
             ()
-            if silence is not None or during
+            if silence is not None or during or closing
             else (trigger,)
             if isinstance(trigger, str)
             else tuple(trigger)
@@ -69,13 +73,42 @@ class Rule:
             events=events,
             silence=None if silence is None else duration(silence),
             during_session=during,
+            closing=closing,
             when=when,
             escalate=higher,
             cooldown=duration(document["cooldown"]),
             remind=duration(document["remind"]) if "remind" in document else None,
             currency=next(iter(currencies), None),
-            quantities=quantities,
+            quantities=judged.quantities,
         )
+
+
+SILENCE, MINUTES, CLOSING, EVENT = range(4)  # the order of what is due at one instant
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An occasion to judge: an event just arrived, or a moment that was due."""
+
+    at: int
+    what: int
+    session: Session | None
+
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Where it stands among the moments of its player: that of the earlier session first."""
+        began = () if self.session is None else (self.session.start, self.session.opened)
+        return self.at, self.what, *began
+
+    @property
+    def closings(self) -> tuple[float, float, float]:
+        """The last closing in sight: at an event all up to then, at a moment those that came before it."""
+        if self.what == EVENT:
+            return self.at, math.inf, math.inf
+        if self.what == CLOSING:
+            assert self.session is not None
+            return self.at, self.session.start, self.session.opened
+        return self.at, -math.inf, -math.inf
 
 
 @dataclass
@@ -95,9 +128,12 @@ class Court:
     episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
 
-    def judge(self, rule: Rule, history: History, at: int, session: Session | None) -> None:
+    def judge(self, rule: Rule, history: History, turn: Turn) -> None:
         currency = rule.currency or history.currency
-        moment = Moment(history, at, session, currency, self.rates, by_time=not rule.events)
+        at, session = turn.at, turn.session
+        moment = Moment(
+            history, at, session, currency, self.rates, by_time=not rule.events, closings=turn.closings
+        )
         if rule.when(moment) != TRUE:
             return
         episode = self.episodes.setdefault((history.player, rule.id), Episode())
@@ -168,14 +204,14 @@ def run(
         arrival = book.read(line)
         if isinstance(arrival, Arrival):
             history = book.players[arrival.player]
+            turn = Turn(history.clock, EVENT, arrival.session)
             for rule in read:
                 if judged(rule, arrival, history.clock):
-                    court.judge(rule, history, history.clock, arrival.session)
+                    court.judge(rule, history, turn)
     watermark = book.high_mark - grace_us
     for history in book.players.values():
-        for rule in read:
-            for at, session in moments(rule, history, watermark):
-                court.judge(rule, history, at, session)
+        for turn, rule in due(read, history, watermark):
+            court.judge(rule, history, turn)
     return sorted(court.alerts, key=lambda a: (a["opened_at"], a["player"], a["rule"], a["id"]))
 
 
@@ -184,20 +220,25 @@ def judged(rule: Rule, arrival: Arrival, clock: int) -> bool:
     return not arrival.cancelled(clock) and any(each in rule.events for each in arrival.judged_as)
 
 
-def moments(rule: Rule, history: History, watermark: int) -> list[tuple[int, Session | None]]:
-    """The moments of a silence or session rule that are due at `watermark`, in order."""
-    found: list[tuple[int, Session | None]] = []
-    if rule.silence is not None:
-        found = [(at, None) for at in silences(history, rule.silence)]
-    elif rule.during_session:
-        for session in sorted(history.sessions, key=lambda s: (s.start, s.opened)):
-            found += [(at, session) for at in whole_minutes(session, history)]
-    return sorted((m for m in found if m[0] <= watermark), key=lambda m: m[0])
+def due(rules: Iterable[Rule], history: History, watermark: int) -> list[tuple[Turn, Rule]]:
+    """What the watermark has reached, in strict order: moments, and the rules that are judged at them."""
+    found = [(turn, rule) for rule in rules for turn in moments(rule, history) if turn.at <= watermark]
+    return sorted(found, key=lambda each: each[0].place)
 
 
-def whole_minutes(session: Session, history: History) -> Iterator[int]:
+def moments(rule: Rule, history: History) -> Iterator[Turn]:
+    """The moments of a silence, session or closing rule."""
     starts = [a for a in history.arrivals if a.type == "session_start"]
-    yield from range(session.start + MINUTE, session.end(starts) + 1, MINUTE)
+    if rule.silence is not None:
+        for at in silences(history, rule.silence):
+            yield Turn(at, SILENCE, None)
+    for session in history.sessions if rule.during_session or rule.closing else ():
+        end, closed = session.closing(starts)
+        if rule.closing:
+            yield Turn(closed, CLOSING, session)
+        else:
+            for at in range(session.start + MINUTE, end + 1, MINUTE):
+                yield Turn(at, MINUTES, session)
 
 
 def silences(history: History, length: int) -> Iterator[int]:

@@ -39,6 +39,7 @@ STEPS = (
     *(10 * MINUTE, 30 * MINUTE - 1, 30 * MINUTE, 30 * MINUTE, 30 * MINUTE + 1, HOUR - 1, HOUR, HOUR + 1),
     *(5 * HOUR, DAY - 1, DAY, DAY + 1, 2 * DAY, 3 * DAY, 7 * DAY),
 )
+PLAY = (0, 0, 0, 0, 1, SECOND, 10 * SECOND, 10 * SECOND, MINUTE, 90 * SECOND, 5 * MINUTE, 30 * MINUTE)
 LENGTHS = (MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 90 * MINUTE, DAY, 2 * DAY, 7 * DAY)
 TILE_WIDTHS = (75 * SECOND, 30 * MINUTE, 210 * MINUTE)  # those of 1 h, 24 h and 7 d
 SHORT_DELAYS = (1, SECOND, 5 * MINUTE, 10 * MINUTE, GRACE - 1)
@@ -53,6 +54,7 @@ KINDS = (
     + ["limit_change", "contact", "player_profile"] * 3
     + ["limit_reached", "break_start", "self_exclusion", "self_exclusion_end", "identity_check"]
 )
+SITTING = ["bet"] * 20 + ["deposit"] * 5 + ["session_end"] * 3 + ["session_start"] * 3 + ["contact"]
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Shape:
     delayed: float = 0.25
     beyond_grace: float = 0.3  # of those delayed
     corrected: float = 0.08  # asked thrice of each event
+    sittings: float = 0.7  # of the starts, with play following at once
     repeated: float = 0.1
     foreign: float = 0.1  # money in another currency than the player's own
     ticks: float = 0.05
@@ -108,9 +111,18 @@ class Life:
             [{}, {"jurisdiction": "CA-ON"}, {"brand": "harbour"}, {"jurisdiction": "CA-NL"}]
         )
         self.home = rng.choice(["CAD", "CAD", "CAD", "USD"])
+        playing = 0
         for _ in range(self.shape.events):
-            self.step()
-            self.add(rng.choice(KINDS), self.now)
+            if playing:
+                self.now += rng.choice(PLAY)
+                kind = rng.choice(SITTING)
+            else:
+                self.step()
+                kind = rng.choice(KINDS)
+            self.add(kind, self.now)
+            playing = max(0, playing - 1)
+            if kind == "session_start" and likely(rng, self.shape.sittings):
+                playing = rng.randrange(4, 13)
         for target in list(self.planned):
             for _ in range(3):
                 if likely(rng, self.shape.corrected):
@@ -190,6 +202,7 @@ class Life:
                     **self.some(product=rng.choice(["casino_slot", "poker", "bingo"])),
                     **self.some(game=rng.choice(["a", "b"])),
                     **self.some(placed_at=placed),
+                    **self.some(balance_after=rng.choice(AMOUNTS)),
                 }
             case "refund" | "bonus":
                 return {"amount": rng.choice(AMOUNTS), **money}
@@ -309,8 +322,9 @@ def unsettled(book: Book, arrival: Arrival) -> bool:
         targets = [a for a in history.arrivals if (a.content["source"], a.content["id"]) == wanted]
         if len(targets) > 1:
             return True
-        if arrival.carried["ts"] <= history.clock - MEMORY:
-            return not targets or targets[0].corrections != [arrival]
+        forgotten = arrival.carried["ts"] <= history.clock - MEMORY
+        if forgotten and (not targets or targets[0].corrections != [arrival]):
+            return True
     # An event that is asked for, under an id accepted before or later than whoever asked still waits.
     mine = (arrival.content["source"], arrival.content["id"])
     asked = [a for a in history.arrivals if history.target_of(a) == mine]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tests.oracle.expressions import Moment, Reader
+from tests.oracle.expressions import Reader
 from tests.oracle.history import Arrival, Book, History, Session, Zones
+from tests.oracle.judge import EVENT, Turn
+from tests.oracle.looking import Moment
 from tests.oracle.quantities import TILES, Quantity
 from tests.oracle.rates import Rates
 from tests.oracle.values import Known
@@ -30,21 +32,29 @@ def aggregates(
     zones: Zones | None = None,
     rates: Rates | None = None,
     currency: str | None = None,
+    lets: Mapping[str, str] | None = None,
 ) -> list[Reading]:
     """Each quantity's value after each accepted event, at that player's clock and in that event's session.
 
-    `currency` is the one that money is told in; by default the player's first. A value is a pair of kind and
-    amount (money in minor units, durations in µs), None where unknown.
+    `currency` is the one that money is told in; by default the player's first. `lets` are names for texts.
+    A value is a pair of kind and amount (money in minor units, durations in µs), None where unknown.
     """
-    terms = {text: Reader(text).whole() for text in quantities}
+    names = {name: Reader(text).let() for name, text in (lets or {}).items()}
+    terms = {text: Reader(text, names=names).whole() for text in quantities}
     book = Book(zones or Zones())
     readings = []
     for line in lines:
         arrival = book.read(line)
         if isinstance(arrival, Arrival):
             history = book.players[arrival.player]
+            turn = Turn(history.clock, EVENT, arrival.session)
             moment = Moment(
-                history, history.clock, arrival.session, currency or history.currency, rates or Rates()
+                history,
+                turn.at,
+                turn.session,
+                currency or history.currency,
+                rates or Rates(),
+                closings=turn.closings,
             )
             values = {text: term(moment) for text, term in terms.items()}
             readings.append(Reading(book.lines, arrival.player, history.clock, values))

@@ -121,6 +121,9 @@ def rule(name: str, trigger: Any, when: str, **more: Any) -> RuleFile:
     } | more
 
 
+ALWAYS = "count(identity_check) over lifetime >= 0"
+
+
 def quantity_rules(triggers: Iterable[tuple[str, Any]] = (("event", EVERY_TYPE),)) -> list[RuleFile]:
     """One always-true rule for each quantity, whose alerts' evidence tells its value."""
     rules: list[RuleFile] = []
@@ -128,7 +131,7 @@ def quantity_rules(triggers: Iterable[tuple[str, Any]] = (("event", EVERY_TYPE),
         for kind, texts in (("0", NUMBERS), ("0s", DURATIONS), ('"distress"', TEXTS)):
             sign = "==" if texts is TEXTS else ">="
             for text in texts:
-                when = f"count(identity_check) over lifetime >= 0 or {text} {sign} {kind}"
+                when = f"{ALWAYS} or {text} {sign} {kind}"
                 rules.append(rule(f"{label}-{len(rules)}", trigger, when, remind="1m"))
     return rules
 

@@ -12,7 +12,9 @@ from detector.language.rule import Rule, Timeline
 from detector.timelines import check_timeline
 
 RULES = load_rules(default_pack())
-LADDER = {"low": ("L0", "L1"), "medium": ("L1", "L2"), "high": ("L2", "L3"), "critical": ("L4", "L5")}
+LADDER = {"low": ("L0", "L1"), "medium": ("L1", "L2"), "high": ("L2", "L3"), "critical": ("L3", "L4", "L5")}
+HELP = ("1-866-531-2600", "9-8-8")
+DIAGNOSES = ("addict", "problem gambl", "disorder", "compulsi", "dépendan", "problématique", "trouble du jeu")
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 
@@ -73,8 +75,34 @@ def test_the_reader_is_told_why_from_where_and_in_both_languages(rule: Rule) -> 
 
 
 @each_rule
-def test_the_response_fits_the_severity(rule: Rule) -> None:
-    assert rule.respond in LADDER[rule.severity]
+def test_a_player_reads_no_number_and_no_diagnosis_and_the_same_help_in_both_languages(rule: Rule) -> None:
+    for text in rule.tell.values():
+        bare = text
+        for number in HELP:
+            bare = bare.replace(number, "")
+        assert not any(sign.isdigit() for sign in bare)
+        assert not any(word in text.lower() for word in DIAGNOSES)
+    english, french = rule.tell["en"], rule.tell["fr"]
+    assert [number in english for number in HELP] == [number in french for number in HELP]
+
+
+@each_rule
+def test_the_response_fits_each_severity(rule: Rule) -> None:
+    assert rule.respond.keys() == {rule.severity, *rule.escalate}
+    assert all(level in LADDER[severity] for severity, level in rule.respond.items())
+
+
+@each_rule
+def test_what_may_be_tuned_has_room_on_both_sides(rule: Rule) -> None:
+    for name, param in rule.params.items():
+        assert param.low is not None, name
+        assert param.high is not None, name
+        assert param.low.value <= param.value.value < param.high.value, name  # type: ignore[operator]
+
+
+@each_rule
+def test_an_agent_reads_the_numbers(rule: Rule) -> None:
+    assert len(rule.explain) > 1
 
 
 def test_the_template_is_a_rule_that_works(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""What `/v1/interventions` is asked and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from msgspec import Meta, Struct
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+State = Literal["undone", "overdue", "done", "lapsed"]
+Outcome = Literal["done", "refused", "failed"]
+Reason = Literal[
+    "already_in_force",
+    "player_answered",
+    "unknown_player",
+    "account_closed",
+    "not_supported",
+    "not_permitted",
+    "unreachable",
+    "technical",
+    "other",
+]
+
+
+class InterventionQuery(BaseModel):
+    """Which interventions are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Annotated[
+        State,
+        Field(
+            description="undone: not acknowledged as done; overdue: undone past the deadline; done; "
+            "lapsed: ended without having been done."
+        ),
+    ] = "undone"
+    limit: Annotated[int, Field(ge=1, le=500, description="Most interventions in one answer.")] = 50
+    cursor: Annotated[
+        str | None, Field(max_length=128, description="`next_cursor` of the answer before.")
+    ] = None
+
+
+class Acknowledgement(BaseModel):
+    """The platform's answer to one intervention."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="done; refused: it will not be done; failed: it was tried in vain. Only what is done "
+            "is no longer owed."
+        ),
+    ]
+    at: Annotated[AwareDatetime, Field(description="When it was done, refused or tried.")]
+    reason: Annotated[Reason | None, Field(description="A code; needed unless it is done.")] = None
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.outcome != "done" and self.reason is None:
+            raise ValueError("say the `reason` of what was not done")
+        return self
+
+
+class PlatformAnswer(Struct, frozen=True):
+    """One answer as it is kept; times are RFC 3339, UTC, in milliseconds."""
+
+    outcome: Outcome
+    at: str
+    reason: str | None
+    received_at: Annotated[str, Meta(description="When the service learned of it.")]
+
+
+class Progress(Struct, frozen=True):
+    """Where an intervention stands, beside what was asked for."""
+
+    state: State
+    answers: Annotated[list[PlatformAnswer], Meta(description="The platform's answers, oldest first.")]

@@ -1,0 +1,1 @@
+"""What is known of one player: `/v1/players`."""

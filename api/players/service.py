@@ -1,0 +1,62 @@
+"""A player's risk, told to whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from api.players.repository import PlayersRepository
+from api.players.schemas import RiskQuery
+from api.problems import UNKNOWN_PLAYER, Problem
+from detector.events.money import Currencies
+from detector.language.pack import default_pack, load_pack
+from detector.language.rule import Rule
+from detector.score.case import make_case
+from detector.score.explain import explain
+from detector.score.scoring import Scoring, scoring_beside
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """The rules and the scoring that the detector works by, read when they are first asked for."""
+
+    folder: Path | None
+    currencies: Currencies
+
+    @cached_property
+    def read(self) -> tuple[Mapping[str, Rule], Scoring]:
+        """Rules by id, and the scoring."""
+        folder = self.folder or default_pack()
+        return {rule.id: rule for rule in load_pack(folder, self.currencies).rules}, scoring_beside(folder)
+
+
+class PlayersService:
+    """Explains players' scores as of now."""
+
+    def __init__(self, repository: PlayersRepository, grounds: Grounds, clock: Callable[[], int]) -> None:
+        self._repository = repository
+        self._grounds = grounds
+        self._clock = clock
+
+    async def risk(self, player: str, query: RiskQuery) -> bytes:
+        """The answer's JSON: the score now, as its reader needs it.
+
+        Raises
+        ------
+        Problem
+            Nothing is known of the player.
+        """
+        snapshot = await self._repository.risk(player)
+        if snapshot is None:
+            raise Problem(UNKNOWN_PLAYER, "No event of this player has been judged here.")
+        # Reading the rules takes a while, once.
+        rules, scoring = await asyncio.to_thread(lambda: self._grounds.read)
+        # A clock behind the events must not make an episode younger than it was.
+        now_us = max(self._clock(), snapshot.at_us)
+        case = make_case(snapshot.standings, now_us, scoring, rules)
+        return msgspec.json.encode(explain(case, query.reader, query.language))

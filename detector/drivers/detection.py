@@ -1,0 +1,50 @@
+"""What a detector works by, in one thing that can travel to other processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from detector.engine.engine import Engine
+from detector.engine.places import Places
+from detector.events.money import Currencies, Rates
+from detector.language.rule import Rule
+from detector.score.scoring import Scoring, packaged_scoring
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a detector works by; the same in every worker."""
+
+    rules: Sequence[Rule]
+    currencies: Currencies = field(default_factory=Currencies)
+    rates: Rates | None = None
+    places: Places | None = None
+    scoring: Scoring | None = None  # the packaged one
+
+    def engine(self, *, keep_records: bool) -> Engine:
+        """An engine without any player."""
+        return Engine(
+            self.rules,
+            places=self.places,
+            rates=self.rates,
+            currencies=self.currencies,
+            scoring=self.scoring,
+            keep_records=keep_records,
+        )
+
+    def terms(self) -> dict[str, str]:
+        """A hash of each thing that the outcome depends on, by what its user calls it."""
+        rules = [dataclasses.replace(rule, path="", tests=()) for rule in self.rules]
+        parts: dict[str, object] = {
+            "rules": rules,
+            "currencies": vars(self.currencies),
+            "rates": None if self.rates is None else vars(self.rates),
+            "places": None if self.places is None else vars(self.places),
+            "score.yml": (self.scoring or packaged_scoring()).behaviour,
+            "version": version("tiltwatch"),
+        }
+        return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

@@ -1,0 +1,111 @@
+"""Putting interventions where the platform finds them: on a stream, and in sets that tell what is undone.
+
+The stream is for a platform that listens; it is trimmed. What is owed stands in the sets, by deadline, and
+nothing but an acknowledgement (the service's) or its own end takes it out of there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+
+from detector.drivers.streams import (
+    INTERVENTIONS,
+    INTERVENTIONS_DONE,
+    INTERVENTIONS_ENDS,
+    INTERVENTIONS_RUNNING,
+    INTERVENTIONS_UNDONE,
+    intervention_key,
+)
+from detector.events.instants import DAY_US
+from detector.ladder.interventions import Intervention
+from detector.ladder.ladder import Ladder
+from detector.ladder.running import Running, forget, settle
+
+_Runnings = dict[str, Running]
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Runnings).decode
+
+
+@dataclass(slots=True)
+class Asked:
+    """What comes of a batch: interventions to be sent, and what then runs for each player concerned.
+
+    `withheld` counts those of alerts too long ago, which ask for nothing any more.
+    """
+
+    sent: list[Intervention] = field(default_factory=list)
+    running: dict[str, _Runnings] = field(default_factory=dict)
+    withheld: int = 0
+
+
+def prepare(
+    redis: Redis, proposed: Iterable[Intervention], ladder: Ladder, now_us: int, within_us: int
+) -> Asked:
+    """Tell which interventions of a batch the platform is sent.
+
+    What runs for a player is read outside of the transaction that will write it; only the holder of the
+    lease ever writes it, and its transaction fails once it is not.
+
+    Parameters
+    ----------
+    proposed
+        What the batch's alerts ask for, whatever was asked for before.
+    now_us, within_us
+        An alert opened longer than `within_us` before `now_us`, the wall clock, asks for nothing: history is
+        being read in.
+    """
+    asked = Asked()
+    by_player: dict[str, list[Intervention]] = {}
+    for each in proposed:
+        if now_us - each.opened_us > within_us:
+            asked.withheld += 1
+        else:
+            by_player.setdefault(each.player, []).append(each)
+    if not by_player:
+        return asked
+    known: Any = redis.hmget(INTERVENTIONS_RUNNING, list(by_player))
+    for (player, theirs), record in zip(by_player.items(), known, strict=True):
+        running = _unpack(record) if record else {}
+        # The moments of a batch are judged after its events, and may have been due long before them.
+        theirs.sort(key=lambda each: each.opened_us)
+        asked.sent += settle(theirs, running, ladder)
+        # One that is judged in the next batch is behind by the grace at most, which is a day at most.
+        latest = theirs[-1]
+        forget(running, latest.opened_us - DAY_US, ladder.jurisdiction(latest.jurisdiction).again_us)
+        asked.running[player] = running
+    return asked
+
+
+def queue(pipe: Pipeline, asked: Asked, kept: int) -> None:
+    """Queue what stores a batch's interventions; `kept` is the most entries that the stream holds."""
+    for each in asked.sent:
+        told = each.to_json()
+        pipe.xadd(INTERVENTIONS, {"i": told}, maxlen=kept)
+        pipe.hset(intervention_key(each.id), "i", told)
+        pipe.zadd(INTERVENTIONS_UNDONE, {each.id: each.due_us})
+        if each.ends_us is not None:
+            pipe.zadd(INTERVENTIONS_ENDS, {each.id: each.ends_us})
+    for player, running in asked.running.items():
+        if running:
+            pipe.hset(INTERVENTIONS_RUNNING, player, _pack(running))
+        else:
+            pipe.hdel(INTERVENTIONS_RUNNING, player)
+
+
+def drop_oldest_done(redis: Redis, kept: int) -> int:
+    """Drop the done ones beyond the latest `kept`; returns how many. What is not done is never dropped."""
+    excess = redis.zcard(INTERVENTIONS_DONE) - kept
+    if excess <= 0:
+        return 0
+    oldest: Any = redis.zrange(INTERVENTIONS_DONE, 0, min(excess, 1000) - 1)
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.delete(*(intervention_key(each.decode()) for each in oldest))
+        pipe.zrem(INTERVENTIONS_DONE, *oldest)
+        pipe.execute()
+    return len(oldest)

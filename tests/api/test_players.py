@@ -1,0 +1,157 @@
+"""`/v1/players/{player}/risk`: from events to what each reader is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from redis import Redis
+
+from api.settings import Settings
+from detector.drivers.embedded import EmbeddedDetector, Options
+from detector.drivers.streams import RISKS
+from detector.drivers.valkey import Server
+from detector.engine.engine import Engine
+from detector.events.money import Currencies
+from detector.language.pack import load_rules
+from detector.score.scoring import packaged_scoring
+from detector.score.standing import Risk, Standing
+from tests.api.serving import NOW_US, post, problem, serving
+from tests.drivers.small import DAY_US, MINUTE_US, alerts, event, running, wait_for, write_rules
+
+DISTRESS = Standing("distress-contact@1", "Words of distress", "contact", 3, NOW_US, NOW_US, 2 * DAY_US)
+NIGHTS = Standing("night-play@1", "Nights", "play", 1, NOW_US - 5 * DAY_US, NOW_US - DAY_US, 7 * DAY_US)
+
+
+def keep(redis: Redis, player: str, *standings: Standing, at_us: int = NOW_US) -> None:
+    redis.hset(RISKS, player, msgspec.json.encode(Risk(player, at_us, list(standings))))
+
+
+async def read(client: httpx.AsyncClient, player: str, **query: str) -> dict[str, Any]:
+    response = await client.get(f"/v1/players/{player}/risk", params=query)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+async def test_from_events_to_what_each_reader_is_told(valkey: Server, redis: Redis, tmp_path: Path) -> None:
+    folder = write_rules(tmp_path)
+    rules = load_rules(folder)
+    detector = EmbeddedDetector(valkey.url, lambda: Engine(rules), Currencies(), Options(lease_s=1))
+    async with serving(valkey.url, Settings(rules_dir=folder)) as client:
+        with running(detector):
+            for n in range(3):
+                await post(client, event(f"e{n}", NOW_US - (5 - n) * MINUTE_US, "p1"))
+            await asyncio.to_thread(wait_for, lambda: alerts(redis))
+        (alert,) = (await client.get("/v1/alerts")).json()["items"]
+        agent = await read(client, "p1")
+        assert (agent["reader"], agent["as_of"]) == ("agent", "2026-01-01T12:00:00.000Z")
+        assert agent["score"] == alert["score"] == packaged_scoring().weights[2]
+        assert agent["band"] == alert["band"] == "medium"
+        assert agent["contributions"] == alert["contributions"] == {"deposits": agent["score"]}
+        (counted,) = agent["counted"]
+        assert (counted["rule"], counted["held_at"]) == ("third-deposit@1", alert["opened_at"])
+        assert [each["band"] for each in agent["lowering"]["bands"]] == ["low"]
+        player = await read(client, "p1", reader="player", language="fr")
+        # The rule has no words for players, so its category's are used.
+        assert player["noticed"] == ["Nous avons remarqué un changement concernant vos dépôts."]
+        regulator = await read(client, "p1", reader="regulator")
+        assert (regulator["scoring"], regulator["parts"][0]["studies"]) == ("score@1", ["none"])
+
+
+async def test_time_goes_on_without_any_event(redis: Redis, valkey: Server) -> None:
+    keep(redis, "p1", DISTRESS, NIGHTS)
+    scores = []
+    for days in (0, 1, 2, 6):
+        async with serving(valkey.url, now_us=NOW_US + days * DAY_US) as client:
+            scores.append((await read(client, "p1"))["score"])
+    assert scores == [99, 94, 12, 0]
+
+
+async def test_a_clock_behind_the_events_makes_nothing_younger(redis: Redis, valkey: Server) -> None:
+    keep(redis, "p1", NIGHTS)
+    async with serving(valkey.url, now_us=NOW_US - 3 * DAY_US) as client:
+        found = await read(client, "p1")
+    assert (found["as_of"], found["score"]) == ("2026-01-01T12:00:00.000Z", 14)
+
+
+async def test_a_player_reads_no_number_of_any_kind(client: httpx.AsyncClient, redis: Redis) -> None:
+    keep(redis, "p1", NIGHTS)
+    for language in ("en", "fr"):
+        text = json.dumps(await read(client, "p1", reader="player", language=language))
+        assert not re.search(r"\d", text.replace("1-866-531-2600", ""))
+        assert "night-play" not in text
+
+
+async def test_somebody_who_asked_for_help_is_answered(client: httpx.AsyncClient, redis: Redis) -> None:
+    keep(redis, "p1", NIGHTS, DISTRESS)
+    found = await read(client, "p1", reader="player")
+    (told,) = found["noticed"]
+    assert told.startswith("Thank you for telling us.")
+
+
+async def test_of_whom_nothing_has_been_noticed_there_is_nothing_to_tell(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    redis.hset("tw:players", "p1", b"a record")
+    found = await read(client, "p1")
+    assert (found["score"], found["band"], found["counted"]) == (0, "low", [])
+
+
+@pytest.mark.parametrize("player", ["p/1", "p 1", "é", "p%1", "risk"])
+async def test_any_player_id_may_be_asked_for(client: httpx.AsyncClient, redis: Redis, player: str) -> None:
+    keep(redis, player, NIGHTS)
+    quoted = "".join(f"%{byte:02X}" for byte in player.encode())
+    response = await client.get(f"/v1/players/{quoted}/risk")
+    assert response.json()["score"] == 14
+
+
+async def test_nobody_is_told_of_an_unknown_player(client: httpx.AsyncClient) -> None:
+    response = await client.get("/v1/players/somebody/risk")
+    assert problem(response) == (404, "unknown-player")
+    assert "somebody" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [({"reader": "press"}, "reader"), ({"language": "de"}, "language"), ({"raeder": "agent"}, "raeder")],
+)
+async def test_wrong_parameters(client: httpx.AsyncClient, query: dict[str, str], name: str) -> None:
+    response = await client.get("/v1/players/p1/risk", params=query)
+    assert problem(response) == (400, "invalid-parameter")
+    assert [each["name"] for each in response.json()["parameters"]] == [name]
+
+
+async def test_a_snapshot_survives_the_detector(valkey: Server, redis: Redis, tmp_path: Path) -> None:
+    """What a first detector noticed stands, and a second one goes on from it."""
+    rules = load_rules(write_rules(tmp_path))
+
+    def detector() -> EmbeddedDetector:
+        return EmbeddedDetector(valkey.url, lambda: Engine(rules), Currencies(), Options(lease_s=1))
+
+    async with serving(valkey.url) as client:
+        with running(detector()):
+            for n in range(3):
+                await post(client, event(f"e{n}", NOW_US - (9 - n) * MINUTE_US, "p1"))
+            await asyncio.to_thread(wait_for, lambda: alerts(redis))
+        first = msgspec.json.decode(redis.hget(RISKS, "p1"), type=Risk)  # type: ignore[arg-type]
+        with running(detector()):
+            await post(client, event("e3", NOW_US - MINUTE_US, "p1"))
+            await asyncio.to_thread(
+                wait_for,
+                lambda: msgspec.json.decode(redis.hget(RISKS, "p1"), type=Risk) != first,  # type: ignore[arg-type]
+            )
+    (before,), (after,) = (
+        first.standings,
+        msgspec.json.decode(
+            redis.hget(RISKS, "p1"),
+            type=Risk,  # type: ignore[arg-type]
+        ).standings,
+    )
+    assert (after.opened_us, after.held_us) == (before.opened_us, NOW_US - MINUTE_US)

@@ -1,0 +1,220 @@
+"""From an alert to what the platform finds on its stream and in the sets of what is owed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from detector.drivers.valkey import Server
+from detector.events.instants import rfc3339_ms
+from detector.ladder.interventions import Intervention
+from tests.drivers.small import (
+    DAY_US,
+    MINUTE_US,
+    NOON_US,
+    THIRD_DEPOSIT,
+    alerts,
+    catch_up,
+    detector,
+    event,
+    place,
+    read,
+    running,
+    send,
+    wait_for,
+)
+
+HOUR_US = 60 * MINUTE_US
+NOW_US = NOON_US + HOUR_US
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """Two rules that hold at the third deposit, one of them in shadow, and one that holds at the fourth."""
+    live = THIRD_DEPOSIT.format(status="live").replace("respond: L1", "respond: {high: L2, critical: L4}")
+    live = live.replace("cooldown:", 'escalate: {critical: "deposits >= 6"}\ncooldown:')
+    shadow = THIRD_DEPOSIT.format(status="shadow").replace("third-deposit", "third-in-shadow")
+    fourth = THIRD_DEPOSIT.format(status="live").replace("third-deposit", "fourth-deposit")
+    fourth = fourth.replace("deposits >= 3", "deposits >= 4").replace("respond: L1", "respond: L2")
+    (tmp_path / "third-deposit.yml").write_text(live)
+    (tmp_path / "third-in-shadow.yml").write_text(shadow.replace("respond: L1", "respond: L5"))
+    (tmp_path / "fourth-deposit.yml").write_text(fourth)
+    return tmp_path
+
+
+def deposits(first: int, last: int, start_us: int = NOON_US, player: str = "p1") -> list[bytes]:
+    """Deposits by number, one a minute."""
+    return [
+        event(f"{player}-{start_us}-{n}", start_us + n * MINUTE_US, player, jurisdiction="CA-ON")
+        for n in range(first, last + 1)
+    ]
+
+
+def detect(
+    valkey: Server, redis: Redis, rules: Path, events: list[bytes], now_us: int = NOW_US, **options: Any
+) -> None:
+    """Have a detector of its own judge these."""
+    with running(detector(valkey.url, rules, clock=lambda: now_us, **options)):
+        catch_up(redis, send(redis, *events))
+
+
+def sent(redis: Redis) -> list[dict[str, Any]]:
+    """The interventions on the stream, oldest first."""
+    return [json.loads(fields[b"i"]) for fields in read(redis, "tw:interventions")]
+
+
+def actions(redis: Redis) -> list[str]:
+    return sorted(each["action"] for each in sent(redis))
+
+
+def undone(redis: Redis) -> set[bytes]:
+    found: Any = redis.zrange("tw:interventions:undone", 0, -1)
+    return set(found)
+
+
+SUGGESTED = ["marketing_off", "suggest_break", "suggest_limit"]
+
+
+def test_an_alert_asks_for_what_the_ladder_of_the_players_place_says(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    detect(valkey, redis, rules, deposits(1, 3))
+    (alert,) = alerts(redis)
+    assert alert["response"] == "L2"
+    assert actions(redis) == SUGGESTED
+    opened_us = NOON_US + 3 * MINUTE_US
+    (off,) = [each for each in sent(redis) if each["action"] == "marketing_off"]
+    assert off == {
+        "id": off["id"],
+        "alert": alert["id"],
+        "player": "p1",
+        "level": "L2",
+        "action": "marketing_off",
+        "reasons": ["money"],
+        "jurisdiction": "CA-ON",
+        "ladder": off["ladder"],
+        "opened_at": rfc3339_ms(opened_us),
+        "due_at": rfc3339_ms(opened_us + HOUR_US),
+        "expires_at": None,
+        "until": rfc3339_ms(opened_us + 14 * DAY_US),
+        "review": False,
+        "contest": False,
+    }
+    assert off["ladder"].startswith("CA-ON@")
+    # What is on the stream is what is kept, and owed.
+    for each in sent(redis):
+        stored: Any = redis.hget(f"tw:intervention:{each['id']}", "i")
+        assert json.loads(stored) == each
+    assert undone(redis) == {each["id"].encode() for each in sent(redis)}
+    assert redis.zrange("tw:interventions:ends", 0, -1) == [off["id"].encode()]
+
+
+def test_a_crowd_of_alerts_asks_once_and_an_escalation_for_what_is_new(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    detect(valkey, redis, rules, deposits(1, 4))
+    assert len(alerts(redis)) == 2
+    assert actions(redis) == SUGGESTED
+    # The next detector knows what the last one asked for.
+    detect(valkey, redis, rules, deposits(5, 6))
+    assert [each["kind"] for each in alerts(redis)] == ["open", "open", "escalate"]
+    new = [each for each in sent(redis) if each["level"] == "L4"]
+    assert {each["action"] for each in new} == {
+        *("show_information", "deposit_hold", "marketing_off"),
+        *("human_contact", "human_review", "offer_referral"),
+    }
+    assert len(sent(redis)) == len(SUGGESTED) + len(new)
+
+
+def test_alerts_of_the_past_ask_for_nothing(valkey: Server, redis: Redis, rules: Path) -> None:
+    detect(valkey, redis, rules, deposits(1, 3, NOON_US - 3 * DAY_US))
+    assert len(alerts(redis)) == 1
+    assert sent(redis) == []
+    assert redis.keys("tw:intervention*") == []
+    # Nor do they keep those of the present from asking.
+    detect(valkey, redis, rules, deposits(1, 3))
+    assert actions(redis) == SUGGESTED
+
+
+def test_after_an_outage_of_a_day_what_is_owed_is_sent_overdue(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    detect(valkey, redis, rules, deposits(1, 3), now_us=NOON_US + DAY_US)
+    assert actions(redis) == SUGGESTED
+    assert all(redis.zscore("tw:interventions:undone", each) < NOON_US + DAY_US for each in undone(redis))  # type: ignore[operator]
+
+
+def test_the_stream_is_trimmed_behind_its_reader_and_nothing_owed_is_lost(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    redis.xgroup_create("tw:interventions", "platform", id="0", mkstream=True)
+    with running(detector(valkey.url, rules, clock=lambda: NOW_US)):
+        catch_up(redis, send(redis, *deposits(1, 3)))
+        owed = undone(redis)
+        entries: Any = redis.xreadgroup("platform", "one", {"tw:interventions": ">"}, count=10)
+        ids = [entry for entry, _ in entries[0][1]]
+        assert redis.xlen("tw:interventions") == len(ids) == len(owed)
+        redis.xack("tw:interventions", "platform", *ids)
+        wait_for(lambda: redis.xlen("tw:interventions") == 0)
+    assert undone(redis) == owed
+    assert all(redis.exists(f"tw:intervention:{each.decode()}") for each in owed)
+
+
+def test_a_stream_that_nobody_reads_is_bounded(valkey: Server, redis: Redis, rules: Path) -> None:
+    events = [each for number in range(5) for each in deposits(1, 3, player=f"p{number}")]
+    detect(valkey, redis, rules, events, interventions_kept=4)
+    assert redis.xlen("tw:interventions") == 4
+    assert len(undone(redis)) == 15
+
+
+def test_a_player_whose_interventions_are_all_over_leaves_nothing_running(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    detect(valkey, redis, rules, deposits(1, 3))
+    kept: Any = redis.hget("tw:interventions:running", "p1")
+    later_us = NOON_US + 60 * DAY_US
+    detect(valkey, redis, rules, deposits(1, 3, later_us), now_us=later_us + HOUR_US)
+    after: Any = redis.hget("tw:interventions:running", "p1")
+    assert len(after) == len(kept)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_killed_anywhere_the_same_is_asked_once(
+    valkey: Server, redis: Redis, rules: Path, batch: int
+) -> None:
+    players = [f"p{number}" for number in range(12)]
+    log = [each for n in range(1, 8) for player in players for each in deposits(n, n, player=player)]
+    detect(valkey, redis, rules, log)
+    expected = {fields[b"i"] for fields in read(redis, "tw:interventions")}
+    owed = undone(redis)
+    redis.flushall()
+    words = [sys.executable, "-m", "tests.drivers.child", valkey.url, str(rules), str(batch), str(10**12)]
+    last = send(redis, *log)
+    before = b"0-0"
+    while place(redis) != last:
+        with subprocess.Popen(words) as child:
+            wait_for(lambda: place(redis) not in (before, b"0-0"))  # noqa: B023  (waited for right here)
+            os.kill(child.pid, signal.SIGKILL)
+        before = place(redis)
+    told = [fields[b"i"] for fields in read(redis, "tw:interventions")]
+    assert len(told) == len(set(told)), "asked twice"
+    assert set(told) == expected
+    assert undone(redis) == owed
+
+
+def test_what_is_sent_can_be_read_as_what_it_is(valkey: Server, redis: Redis, rules: Path) -> None:
+    detect(valkey, redis, rules, deposits(1, 6))
+    import msgspec
+
+    for fields in read(redis, "tw:interventions"):
+        each = msgspec.json.decode(fields[b"i"], type=Intervention)
+        assert each.to_json() == fields[b"i"]
+        assert redis.zscore("tw:interventions:undone", each.id) == each.due_us
