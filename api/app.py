@@ -18,6 +18,7 @@ from api.alerts import endpoints as alerts
 from api.alerts.repository import AlertsRepository
 from api.alerts.service import AlertsService
 from api.events import endpoints as events
+from api.events.foreign import ForeignFeeds
 from api.events.repository import EventsRepository
 from api.events.service import EventsService
 from api.health import endpoints as health
@@ -56,6 +57,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         clock,
         settings.max_body_events,
     )
+    app.state.foreign = ForeignFeeds(settings.mappings, Currencies(settings.currencies))
     app.state.alerts = AlertsService(AlertsRepository(redis))
     app.state.interventions = InterventionsService(InterventionsRepository(redis), clock)
     app.state.players = PlayersService(

@@ -10,7 +10,7 @@ from typing import Annotated, cast
 
 import typer
 
-from detector.cli import bench, replay, rules, simulate
+from detector.cli import bench, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.command)
 app.command("map")(mapping.command)
+app.command("schema")(schema.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
 app.add_typer(rules.app)

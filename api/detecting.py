@@ -26,6 +26,7 @@ from detector.engine.engine import Engine
 from detector.engine.places import read_places
 from detector.errors import SettingsError, TiltwatchError
 from detector.events.money import Currencies
+from detector.ladder.ladder import ladder_beside
 from detector.language.pack import default_pack, load_rules
 from detector.score.scoring import scoring_beside
 
@@ -41,25 +42,31 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     Raises
     ------
     TiltwatchError
-        A rule, the score, the rates, the places or a currency cannot be used.
+        A rule, the score, the ladder, the rates, the places or a currency cannot be used.
     """
     currencies = Currencies(settings.currencies)
     folder = settings.rules_dir or default_pack()
     rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
     if not rules:
         raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
-    scoring = scoring_beside(folder)
+    scoring, ladder = scoring_beside(folder), ladder_beside(folder)
     watched = None if settings.rates_file is None else WatchedRates(settings.rates_file, currencies)
     rates = None if watched is None else watched.rates
     places = read_places(settings.places_file, settings.jurisdiction, settings.brand_zones)
     if settings.jurisdiction is None:
         log.info("no jurisdiction is set: the local time of players of unknown place is taken to be UTC")
     options = Options(
-        tick_every_s=settings.tick_every_s, alerts_kept=settings.alerts_kept, dead_kept=settings.dead_kept
+        tick_every_s=settings.tick_every_s,
+        alerts_kept=settings.alerts_kept,
+        dead_kept=settings.dead_kept,
+        interventions_kept=settings.interventions_kept,
+        intervene_within_s=settings.intervene_within_h * 3600,
     )
     return EmbeddedDetector(
         redis_url,
-        lambda: Engine(rules, places, rates, currencies, settings.grace_s * 1_000_000, scoring=scoring),
+        lambda: Engine(
+            rules, places, rates, currencies, settings.grace_s * 1_000_000, scoring=scoring, ladder=ladder
+        ),
         currencies,
         options,
         rates=watched,

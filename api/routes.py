@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
+
+from detector.drivers.asyncapi import asyncapi
 
 router = APIRouter(include_in_schema=False)
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>tiltwatch: routes</title>
 <h1>tiltwatch</h1>
-<p>The whole description, for tools: <a href="/openapi.json">/openapi.json</a></p>
+<p>The whole description, for tools: <a href="/openapi.json">/openapi.json</a>; what goes over streams and
+topics: <a href="/asyncapi.json">/asyncapi.json</a></p>
 <table>{rows}</table></html>
 """
 
@@ -27,3 +32,14 @@ def docs(request: Request) -> HTMLResponse:
             rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     policy = {"Content-Security-Policy": "default-src 'none'"}
     return HTMLResponse(_PAGE.format(rows="\n".join(rows)), headers=policy)
+
+
+@router.get("/asyncapi.json")
+def streams() -> Response:
+    """The AsyncAPI document, beside the OpenAPI one."""
+    return Response(_asyncapi(), media_type="application/json")
+
+
+@cache
+def _asyncapi() -> bytes:
+    return msgspec.json.encode(asyncapi())

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         description="Dated exchange rates (CSV), read again when the file changes. "
         "None: money in another currency is unknown to rules.",
     )
+    mappings: Path | None = Field(
+        default=None,
+        description="Folder of mapping files of the deployment's own, beside those that come with tiltwatch.",
+    )
     currencies: dict[str, int] = Field(
         default={}, description='The deployment\'s own currencies with their exponents, as JSON: {"BTC": 8}.'
     )
@@ -91,6 +95,19 @@ class Settings(BaseSettings):
     )
     alerts_kept: int = Field(
         default=100_000, ge=1, description="Alerts kept in Redis, and as many of rules in shadow."
+    )
+    intervene_within_h: int = Field(
+        default=48,
+        ge=1,
+        le=24 * 400,
+        description="Hours after which an alert asks the platform for nothing any more: history is being read "
+        "in, or the outage was long.",
+    )
+    interventions_kept: int = Field(
+        default=100_000,
+        ge=1,
+        description="Interventions kept on their stream, and as many that are done; what is undone is never "
+        "dropped.",
     )
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
     log_format: Literal["console", "json"] = Field(

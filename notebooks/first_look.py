@@ -16,8 +16,8 @@
 # Simulate players, replay their events with the packaged rules, and see who is flagged, how often and how
 # early. To look at a log of your own, leave the simulation out and name your file in `LogReader`.
 #
-# The players are fitted to nobody. Numbers that look good here show that the detector works, not how well it
-# finds real harm.
+# The players are made to resemble real ones where figures exist, and no further. Numbers that look good here
+# show that the detector works, not how well it finds real harm.
 
 # %%
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ import pandas as pd
 from detector.drivers.lines import LogReader
 from detector.drivers.replay import replay
 from detector.language.pack import default_pack, load_rules
-from detector.simulator import Config, events, labels
+from detector.simulator import Config, events, truths
 
 DAYS = 60
 PLAYERS = 80
@@ -68,27 +68,31 @@ print(by_rule.to_string())
 print(f"\n{len(alerts) / (PLAYERS * DAYS) * 1000:.1f} alerts per 1,000 player-days")
 
 # %% [markdown]
-# ## Who was in trouble?
+# ## Who came to harm?
 #
-# The simulator knows. A calm player with an alert is no mistake by itself: a reminder after an hour of play
-# is meant for everybody. Alerts of high severity and above are what an agent would act on.
+# The simulator knows each player's hidden level of harm, day by day. A calm player with an alert is no mistake
+# by itself: a reminder after an hour of play is meant for everybody. Alerts of high severity and above are what
+# an agent would act on. For players who came to harm, only alerts from then on count.
 
 # %%
 truth = pd.DataFrame(
-    [(t.player, t.kind, t.onset) for t in labels(config, UNTIL)], columns=["player", "trouble", "onset"]
+    [(t.player, t.level, t.harmed, t.peak) for t in truths(config, UNTIL)],
+    columns=["player", "level", "harmed", "peak"],
 )
-truth["onset"] = pd.to_datetime(truth["onset"], utc=True)
+truth["harmed"] = pd.to_datetime(truth["harmed"], utc=True)
+truth["harm"] = pd.cut(
+    truth["peak"], [0, 0.3, 0.6, 1.01], labels=["none or mild", "moderate", "severe"], right=False
+)
 severe = alerts[alerts["severity"].isin(["high", "critical"])]
-first = severe.groupby("player")["opened_at"].min().rename("first_alert").reset_index()
+timely = severe.merge(truth, on="player")
+timely = timely[timely["harmed"].isna() | (timely["opened_at"] >= timely["harmed"])]
+first = timely.groupby("player")["opened_at"].min().rename("first_alert").reset_index()
 seen = truth.merge(first, on="player", how="left")
-seen["days_to_alert"] = (seen["first_alert"] - seen["onset"]).dt.total_seconds() / 86_400
-by_trouble = seen.groupby("trouble").agg(
+seen["days_to_alert"] = (seen["first_alert"] - seen["harmed"]).dt.total_seconds() / 86_400
+by_harm = seen.groupby("harm", observed=True).agg(
     players=("player", "size"), flagged=("first_alert", "count"), median_days=("days_to_alert", "median")
 )
-print(by_trouble.round(1).to_string())
-
-calm_flagged = set(first["player"]) - set(truth["player"])
-print(f"\ncalm players with an alert of high severity: {len(calm_flagged)} of {PLAYERS - len(truth)}")
+print(by_harm.round(1).to_string())
 
 # %% [markdown]
 # ## One alert, in full

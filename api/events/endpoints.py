@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.events import bodies
+from api.events.foreign import ForeignFeeds
 from api.events.schemas import IntakeReport
 from api.events.service import EventsService
 from api.problems import (
     BACKLOG_FULL,
     BODY_TOO_LARGE,
     COMPONENT,
+    INVALID_PARAMETER,
     MALFORMED_BODY,
     STORE_UNAVAILABLE,
     TOO_MANY_EVENTS,
@@ -59,6 +61,11 @@ def _service(request: Request) -> EventsService:
     return service
 
 
+def _foreign(request: Request) -> ForeignFeeds:
+    foreign: ForeignFeeds = request.app.state.foreign
+    return foreign
+
+
 @router.post(
     "/events",
     status_code=202,
@@ -70,11 +77,25 @@ def _service(request: Request) -> EventsService:
             "content": {"application/json": {"schema": _REPORT}},
         },
         **documented(
-            MALFORMED_BODY, BODY_TOO_LARGE, TOO_MANY_EVENTS, UNSUPPORTED_BODY, BACKLOG_FULL, STORE_UNAVAILABLE
+            INVALID_PARAMETER,
+            MALFORMED_BODY,
+            BODY_TOO_LARGE,
+            TOO_MANY_EVENTS,
+            UNSUPPORTED_BODY,
+            BACKLOG_FULL,
+            STORE_UNAVAILABLE,
         ),
     },
 )
-async def take_events(request: Request, service: Annotated[EventsService, Depends(_service)]) -> Response:
+async def take_events(
+    request: Request,
+    service: Annotated[EventsService, Depends(_service)],
+    foreign: Annotated[ForeignFeeds, Depends(_foreign)],
+    mapping: Annotated[
+        str | None,
+        Query(description="The mapping by which the body's messages, of another platform, become events."),
+    ] = None,
+) -> Response:
     """Take events in.
 
     Each is accepted, repeated or rejected by itself; what is accepted is on disk before the answer. Sending
@@ -82,5 +103,8 @@ async def take_events(request: Request, service: Annotated[EventsService, Depend
     """
     body = await bodies.read(request, request.app.state.settings.max_body_bytes)
     originals = bodies.split(body, request.headers)
-    report = await service.take(originals)
+    if mapping is None:
+        report = await service.take(originals)
+    else:
+        report = await foreign.take(service, mapping, originals)
     return Response(msgspec.json.encode(report), 202, media_type="application/json")

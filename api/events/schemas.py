@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class EventResult(Struct, gc=False):
@@ -23,4 +23,8 @@ class IntakeReport(Struct):
     accepted: int = 0
     repeated: Annotated[int, Meta(description="Seen before with the same content, and counted once.")] = 0
     rejected: int = 0
+    dropped: Annotated[
+        int | UnsetType,
+        Meta(description="Records that the mapping leaves out on purpose; only where one was asked for."),
+    ] = UNSET
     results: Annotated[list[EventResult], Meta(description="One an event, in the order of the body.")] = []

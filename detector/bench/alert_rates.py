@@ -137,13 +137,14 @@ _PAGE: Final = """\
 
 How often each rule of the Ontario pack alerts on simulated players. Made by `{command}`; do not edit.
 
-{runs} runs (seeds {seeds}) of {events:,} events each: {players:,} players in all, {player_days:,} player-days.
-Of the players {harmed:,} ({share:.1%}) had a hidden level of harm that was moderate or worse on some day.
+{runs} runs (seeds {seeds}) of {events:,} events each: {players:,} players in all,
+{player_days:,} player-days. Of the players {harmed:,} ({share:.1%}) had a hidden level of harm that was
+moderate or worse on some day.
 
 A **player-day** is a day of 24 hours begun between a player's first and last event, with play or without.
-The **band** is that of the risk score when the alert opened, this alert included. A rule whose audience is not
-"risk" moves no score; its alerts stand in the band that the other rules gave. Alerts of every kind count (open,
-escalate, remind), those of rules in shadow too.
+The **band** is that of the risk score when the alert opened, this alert included. A rule whose audience is
+not "risk" moves no score; its alerts stand in the band that the other rules gave. Alerts of every kind count
+(open, escalate, remind), those of rules in shadow too.
 
 What these numbers are worth is what the simulated players are worth: see [simulator](simulator.md). They show
 that a rule can fire and does not fire for everybody, not how it does on a real platform.

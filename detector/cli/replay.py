@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -79,9 +79,8 @@ def command(
         if resume is None:
             folder, tell, bury = None, _writer(alerts, stack), _writer(dead, stack)
         else:
-            # What is asked for appears when all is found, and whole, however often this had to be run.
             folder = stack.enter_context(open_folder(resume, detection.terms() | {"--rules": str(named)}))
-            tell, bury = _late_writer(alerts, stack), folder.bury
+            tell, bury = None, folder.bury
         progress = _progress(log, stack)
         began = time.perf_counter()
         found = stack.enter_context(
@@ -101,10 +100,8 @@ def command(
             for line in found.alerts():
                 tell(line)
         if folder is not None:
-            exhume = _late_writer(dead, stack)
-            if exhume is not None:
-                for line in folder.buried():
-                    exhume(line)
+            _deliver(alerts, found.alerts())
+            _deliver(dead, folder.buried())
     show(found, took, Console(stderr=alerts == "-" or dead == "-"))
 
 
@@ -139,18 +136,26 @@ def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | N
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}") from error
 
+    return _line_writer(out)
+
+
+def _line_writer(out: BinaryIO) -> Callable[[bytes], None]:
     def write(line: bytes) -> None:
         out.write(line + b"\n")
 
     return write
 
 
-def _late_writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | None:
-    """A writer to a file that is put in its place when the stack ends well."""
-    if target is None or target == "-" or (Path(target).exists() and not Path(target).is_file()):
-        return _writer(target, stack)
-    out = stack.enter_context(replaced(Path(target)))
-    return lambda line: cast(None, out.write(line + b"\n"))
+def _deliver(target: str | None, lines: Iterable[bytes]) -> None:
+    """Write a file that appears when all is in it: what a killed replay leaves must not look whole."""
+    with ExitStack() as stack:
+        if target is None or target == "-" or (Path(target).exists() and not Path(target).is_file()):
+            write = _writer(target, stack)
+        else:
+            write = _line_writer(stack.enter_context(replaced(Path(target))))
+        if write is not None:
+            for line in lines:
+                write(line)
 
 
 def _progress(log: LogReader, stack: ExitStack) -> Callable[[int], None] | None:

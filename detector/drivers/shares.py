@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -12,7 +13,7 @@ from detector.drivers.letters import Letter, dead_letter
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import micros
 from detector.events.money import Currencies
-from detector.events.vocabulary import Tick
+from detector.events.vocabulary import EVENT_TYPES, Tick
 from detector.players.player import LONG_AGO
 
 KEPT = 255
@@ -53,6 +54,11 @@ class _Who(msgspec.Struct):
     player: str = ""
 
 
+def _plain(text: bytes) -> bool:
+    """Whether nothing is escaped, and nothing is a tick or a CloudEvent, whose player stands elsewhere."""
+    return b"\\" not in text and b'"tick"' not in text and b'"specversion"' not in text
+
+
 def owner(player: str, jobs: int) -> int:
     """The worker that a player belongs to."""
     return crc32(player.encode()) % jobs
@@ -62,7 +68,8 @@ class Splitter:
     """Splits chunks of lines between workers.
 
     A line in which `"player"` stands once, without any backslash, names its player there if it is an event
-    at all. Others are looked into. Ticks belong to everybody: they, and what is no event, are done with here.
+    at all and no CloudEvent. Others are looked into. Ticks belong to everybody: they, and what is no event,
+    are done with here.
 
     Parameters
     ----------
@@ -81,14 +88,14 @@ class Splitter:
         self._grace_us = grace_us
         self._decoder = Decoder(currencies)
         self._who = msgspec.json.Decoder(_Who).decode
-        self.unknown_fields = self._decoder.unknown_fields
+        self.unknown_fields: Counter[str] = Counter()
 
     def split(self, lines: Sequence[bytes], first: int) -> Split:
         """Split a chunk, `first` being the number of its first line."""
         text = b"\n".join(lines)
         spelt = _SPELT[0] if _SPELT[0] in text else _SPELT[1]
         # One in each line, if there are as many as lines and none is found to have none.
-        if text.count(_TOKEN) == len(lines) and b"\\" not in text and b'"tick"' not in text:
+        if text.count(_TOKEN) == len(lines) and _plain(text):
             split = self._split_plain(lines, spelt)
             if split is not None:
                 return split
@@ -96,7 +103,7 @@ class Splitter:
         routes = bytearray()
         for raw in lines:
             place = raw.find(spelt)
-            if place >= 0 and raw.count(_TOKEN) == 1 and b"\\" not in raw and b'"tick"' not in raw:
+            if place >= 0 and raw.count(_TOKEN) == 1 and _plain(raw):
                 place += len(spelt)
                 to = crc32(raw[place : raw.find(b'"', place)]) % self._jobs
             else:
@@ -127,8 +134,9 @@ class Splitter:
             who = self._who(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             who = _Who()
-        if who.type != "tick" and who.player:
+        if who.player and who.type in EVENT_TYPES and who.type != "tick":
             return owner(who.player, self._jobs)
+        self._decoder.unknown_fields.clear()
         event = self._decoder.decode(raw)
         mark = LONG_AGO
         if isinstance(event, Refusal):
@@ -138,6 +146,7 @@ class Splitter:
             at = micros(event.ts)
             mark = at + self._grace_us
             self.accepted += 1
+            self.unknown_fields += self._decoder.unknown_fields
             for share, ticks in zip(split.shares, split.ticks, strict=True):
                 ticks.append((len(share), at))
         else:

@@ -12,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -92,10 +93,8 @@ class Remote:
 
     def close(self) -> None:
         """Let the process end, by force if it must be."""
-        try:
+        with suppress(OSError):  # it may be gone already
             self._to.close()
-        except OSError:
-            pass  # it is gone already
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:

@@ -26,10 +26,10 @@ from typing import Any, Protocol
 import msgspec
 
 from detector.engine.emit import Block, Value
-from detector.engine.fields import Fields
+from detector.engine.fields import Fields, loosened
 from detector.engine.plan import PICKS, Column, Measure, Plan, Slot
 from detector.events.instants import micros
-from detector.events.vocabulary import FIELDS
+from detector.events.vocabulary import FIELDS, UNRATED, FieldKind
 from detector.players.player import Here, Player
 from detector.windows import tiles
 from detector.windows.exact import Series
@@ -91,6 +91,8 @@ class EventCompiler:
             "better": tiles.better,
             "micros": micros,
             "UNSET": msgspec.UNSET,
+            "UNRATED": UNRATED,
+            "loosened": loosened,
         }
         measures = [n for n, m in enumerate(self.plan.measures) if m.type == type_]
         settled = self.plan.settled_measures.get(type_, [])
@@ -232,6 +234,10 @@ class EventCompiler:
             value = Value("1", False)
             if measure.field is not None:
                 value = fields.read(measure.field, measure.kind)
+                if FIELDS[measure.type][measure.field].kind is FieldKind.TRUTH:
+                    # As a number: among what is picked False says that there is no limit.
+                    test = f"None if {value.name} is None else " if value.maybe else ""
+                    value = Value(block.put(f"{test}int({value.name})"), value.maybe)
             where = fields.emit(measure.where) if measure.where is not None else None
             if measure.converted:
                 money.append(value.name)
@@ -355,7 +361,12 @@ class EventCompiler:
         if undo:
             block.line(f"if {value} is not None: kept = True")
             return
-        block.line(f"if {value} is not None:")
+        test = f"{value} is not None"
+        if aggregate == "distinct":
+            # Mostly the tile has it already.
+            bests = block.put(f"q[{number}]")
+            test += f" and ({bests} is None or {value} not in {bests}.get(ts // {slot.width_us}, ()))"
+        block.line(f"if {test}:")
         block.line(f"    if q[{number}] is None: q[{number}] = {{}}")
         block.line(
             f"    keep_best(q[{number}], ts // {slot.width_us}, {value}, {aggregate!r}, ts,"

@@ -15,7 +15,17 @@ from typing import Any
 from detector.engine.emit import Block, Emitter, Value
 from detector.engine.plan import PICKS, Plan, quantities
 from detector.language.rule import SEVERITIES, Rule
-from detector.language.syntax import HABIT_WINDOWS, Age, Expression, Habit, Name, Quantity, SessionAge, Since
+from detector.language.syntax import (
+    HABIT_WINDOWS,
+    Age,
+    Expression,
+    Habit,
+    Kind,
+    Name,
+    Quantity,
+    SessionAge,
+    Since,
+)
 from detector.players.player import NEVER, Player, Session
 from detector.windows import tiles
 
@@ -113,6 +123,12 @@ class _Judgement(Emitter):
         if isinstance(node, Habit):
             return self._habit(node)
         assert isinstance(node, Quantity), node
+        value = self._quantity(node)
+        if node.kind is Kind.BOOL:
+            value = Value(block.put(f"None if {value.name} is None else {value.name} == 1"), True)
+        return value
+
+    def _quantity(self, node: Quantity) -> Value:
         if node.window.scope == "session":
             return self._session(node)
         slot = self.plan.slots[self.plan.slot_of(node, self.settled)]

@@ -324,7 +324,7 @@ class Engine:
     def _judged(self, p: Player, at_us: int, *, live: bool = False) -> None:
         """Finish the alerts that the rules of one event, or of one moment, have made."""
         made = self.judges.made
-        if made:
+        if made and not self.judges.is_muted:
             view = self._foreseen(p) if live and self.rater.looks_ahead else p
             self.rater.finish(p, view, at_us, made, self.judges.effects)
             made.clear()

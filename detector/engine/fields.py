@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import UNSET
+
 from detector.engine.emit import Block, Emitter, Value
 from detector.engine.plan import Plan
 from detector.events.instants import QUARTER_US
-from detector.events.vocabulary import FIELDS
+from detector.events.vocabulary import FIELDS, SESSION_SUMMARY
 from detector.language.syntax import Expression, Kind, Name
+
+
+def loosened(old: Any, new: Any) -> bool | None:
+    """Whether a limit was raised or removed; None where the change leaves open from what or to what.
+
+    An absent value is UNSET; None says that there is no limit.
+    """
+    if old is UNSET or new is UNSET:
+        return None
+    return old is not None and (new is None or new > old)
 
 
 class Fields(Emitter):
@@ -63,6 +77,8 @@ class Fields(Emitter):
             slot = self.plan.latest(self.type, settled=False)
             known = block.put(f"q[{slot}]")
             return Value(block.put(f"None if {known} is None or {known} > ts else ts - {known}"), True)
+        if name == "loosened":
+            return Value(block.put("loosened(e.old, e.new)"), True)
         if name == "net_loss" and self.type == "bet":
             stake, payout = self.read("stake"), self.read("payout")
             return self._guarded(f"{stake.name} - {payout.name}", stake, payout)
@@ -71,6 +87,8 @@ class Fields(Emitter):
             block.line(f"if {raw} is UNSET: {raw} = None")
             if kind == Kind.DURATION:
                 raw = block.put(f"None if {raw} is None else {raw} * 60000000")
+        elif money and self.type == SESSION_SUMMARY:
+            raw = block.put(f"None if e.{name} is UNRATED else e.{name}")
         else:
             raw = block.put(f"e.{name}")
         if not money:
@@ -79,5 +97,8 @@ class Fields(Emitter):
         absent = f"{raw} is None or " if not required else ""
         if by_limit:
             absent += "e.currency is None or "
+        if self.type == SESSION_SUMMARY:
+            # Nothing is nothing in every currency, also before the player has one.
+            absent += f"{raw} == 0 or "
         same = f"{absent}{block.once(f'e.currency == {goal}')}"
         return Value(block.put(f"{raw} if {same} else x.convert({raw}, e.currency, {goal}, ts)"), True)

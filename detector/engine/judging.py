@@ -142,9 +142,10 @@ class Judges:
         episode = p.episodes.get(rule.id)
         if episode is None or at_us - episode.held_at >= judged.cooldown_us:
             kind, severity = "open", max(reached, judged.severity)
-            before = episode.history[-1:] if episode is not None else []
+            before = episode
             episode = p.episodes[rule.id] = Episode(at_us, severity, "")
-            episode.history[:0] = before
+            if before is not None:
+                episode.follow(before, self.needed_us)
         elif reached > episode.severity:
             kind, severity = "escalate", reached
         elif judged.remind_us is not None and at_us - episode.alerted_at >= judged.remind_us:

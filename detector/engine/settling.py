@@ -103,15 +103,15 @@ class Settler:
                 self._minute(p, session, moment)
             else:
                 following, end = self._outlook(pending[done:], session)
-                if following <= end:
+                if following <= end and (following <= upto_us or final):
                     self._minute(p, session, moment)
-                elif end <= upto_us or final:
+                elif end < following and (end <= upto_us or final):
                     session.minute = NEVER // MINUTE_US  # it ended before; only its closing is left
                 else:
                     # Whether this minute belongs to the session is known when it goes on or ends; what
                     # comes later has to wait, or its order would hang on the spacing of ticks.
                     p.blocked = True
-                    p.wake = end
+                    p.wake = min(following, end)
                     break
         if done:
             del pending[:done]

@@ -74,8 +74,10 @@ class Summaries:
     @staticmethod
     def any_closed(p: Player, clock_us: int) -> bool:
         """Whether a session is over by the player's clock that has no summary yet."""
+        # One that was forgotten, or whose name is another's by now, may still wait for the watermark.
+        waiting = {event[2] for event in p.pending if event[2] is not None}
         return any(
             not session.summed
             and (session.closed_at <= clock_us or clock_us - session.last >= SESSION_GAP_US)
-            for session in p.sessions.values()
+            for session in {*p.sessions.values(), *p.running, *waiting}
         )

@@ -323,6 +323,11 @@ _DERIVED = {
     "local_date": Field(FieldKind.TEXT, required=True, derived=True),
     "gap": Field(FieldKind.DURATION, derived=True),
 }
+_DERIVED_OF: Mapping[str, Mapping[str, Field]] = {
+    "bet": {"net_loss": Field(FieldKind.MONEY, required=True, derived=True)},
+    # Raised or removed; unknown where the change does not say from what to what.
+    "limit_change": {"loosened": Field(FieldKind.TRUTH, derived=True)},
+}
 _NO_QUANTITY = ("void", "tick")
 
 SESSION_SUMMARY = "session_summary"
@@ -348,23 +353,31 @@ _SUMMARY: Mapping[str, Field] = MappingProxyType(
 )
 
 
+class Unrated:
+    """Stands for money that is there but that no rate could convert."""
+
+
+UNRATED = Unrated()
+SummedMoney: TypeAlias = float | Unrated | None
+
+
 class SessionSummary(Struct, kw_only=True, gc=False):
     """What a session was like, as of its closing; money in minor units of the player's first currency.
 
-    Durations are µs, `stake_trend` is money an hour; None is unknown.
+    Durations are µs, `stake_trend` is money an hour; None where there is nothing to tell.
     """
 
     currency: str | None
     minutes: float
     deposits: int
-    deposited: float | None
+    deposited: SummedMoney
     bets: int
-    staked: float | None
-    net_loss: float | None
-    stake_first: float | None
-    stake_max: float | None
-    stake_std: float | None
-    stake_trend: float | None
+    staked: SummedMoney
+    net_loss: SummedMoney
+    stake_first: SummedMoney
+    stake_max: SummedMoney
+    stake_std: SummedMoney
+    stake_trend: SummedMoney
     depleted: bool | None
     gap_after_loss: int | None
     gap_after_win: int | None
@@ -377,7 +390,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
         name: MappingProxyType(
             {field: spec for field, spec in fields.items() if spec.kind is not FieldKind.EVENT}
             | _DERIVED
-            | ({"net_loss": Field(FieldKind.MONEY, required=True, derived=True)} if name == "bet" else {})
+            | _DERIVED_OF.get(name, {})
         )
         for name, fields in WIRE_FIELDS.items()
         if name not in _NO_QUANTITY

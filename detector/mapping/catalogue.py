@@ -55,26 +55,46 @@ def load_mapping(path: Path, currencies: Currencies) -> FeedMapping:
     return reading.mapping
 
 
-def load_mappings(folder: Path | None, currencies: Currencies) -> dict[str, FeedMapping]:
-    """Return the packaged mappings by id, and those of a deployment's folder, which come before them.
+class Catalogue:
+    """The mappings that a service knows: the packaged ones, and a deployment's own, which come before them.
+
+    Its own are read at once, so that a fault shows when the service starts; the others when first asked for.
 
     Raises
     ------
     InputError
         The folder is none.
     RuleErrors
-        A file has findings.
+        A file in it has findings.
     """
-    found = {}
-    for each in (packaged_mappings(), folder):
-        if each is None:
-            continue
-        if not each.is_dir():
-            raise InputError(f"{each}: no such folder of mappings")
-        for path in mapping_files(each):
-            mapping = load_mapping(path, currencies)
-            found[mapping.id] = mapping
-    return found
+
+    def __init__(self, folder: Path | None, currencies: Currencies) -> None:
+        self._currencies = currencies
+        self._packaged = {path.stem: path for path in mapping_files(packaged_mappings())}
+        self._read: dict[str, FeedMapping] = {}
+        if folder is None:
+            return
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of mappings")
+        findings = []
+        for path in mapping_files(folder):
+            reading = read_mapping(path, currencies)
+            findings += reading.findings
+            if reading.mapping is not None:
+                self._read[reading.mapping.id] = reading.mapping
+        if findings:
+            raise RuleErrors(findings)
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that `get` knows."""
+        return sorted(self._packaged.keys() | self._read.keys())
+
+    def get(self, name: str) -> FeedMapping | None:
+        """The mapping of that name; None where there is none."""
+        if name not in self._read and name in self._packaged:
+            self._read[name] = load_mapping(self._packaged[name], self._currencies)
+        return self._read.get(name)
 
 
 def check_mappings(paths: Iterable[Path], currencies: Currencies) -> list[Finding]:

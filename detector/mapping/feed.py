@@ -22,6 +22,8 @@ from detector.mapping.parts import Dropped, Unmapped
 _encode = msgspec.json.Encoder().encode
 
 NO_CASE = "no case of the mapping fits; add one, or drop these records by one without `when` at the end"
+NO_RECORD = "a message without records"
+NO_EVENT = "none of the events of its case applies"
 TOLD = 3  # records of one message whose refusal is told in full
 
 
@@ -121,13 +123,15 @@ class FeedMapping:
             return [Record(refused=(refused.reason, refused.detail))]
         except Unmapped as unmapped:
             return [Record(refused=(unmapped.reason, unmapped.detail))]
-        return [self._record(each) for each in scopes]
+        return [self._record(each) for each in scopes] or [Record(dropped=NO_RECORD)]
 
     def _record(self, scopes: Scopes) -> Record:
         record = Record()
         try:
             record.case = self.case_of(scopes)
             record.events = [_encode(event) for event in self.cases[record.case].make(scopes)]
+            if not record.events:
+                raise Dropped(NO_EVENT)
         except Dropped as dropped:
             record.dropped = dropped.why
         except Unmapped as unmapped:

@@ -124,9 +124,18 @@ class Episode:
         if not rose and at_us // HOUR_US == history[-1][0] // HOUR_US:
             return False
         history.append((at_us, self.opened_at, self.severity))
+        self._forget(needed_us)
+        return True
+
+    def follow(self, before: Episode, needed_us: int) -> None:
+        """Take over the history of the rule's episode before."""
+        self.history[:0] = before.history
+        self._forget(needed_us)
+
+    def _forget(self, needed_us: int) -> None:
+        history = self.history
         while len(history) > 1 and history[1][0] <= needed_us:
             del history[0]
-        return True
 
     def at(self, moment_us: int) -> tuple[int, int, int] | None:
         """(held at, to the hour; opened at; severity) as it stood at a moment."""

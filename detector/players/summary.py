@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import median
 from typing import Any
 
-from detector.events.vocabulary import SessionSummary
+from detector.events.vocabulary import UNRATED, SessionSummary, SummedMoney
 
 WIDTH = 4
 """Numbers in a row: time in µs, stake (NO_STAKE for a deposit), payout or amount deposited, balance after.
@@ -186,6 +186,8 @@ class Tally:
 
     def _weigh(self, at_us: int, stake: Any, paid: Any, sign: int) -> None:
         self.bets += sign
+        self.times += sign * at_us
+        self.times_squared += sign * at_us * at_us
         if stake is None:
             self.unrated_bets += sign
             return
@@ -193,8 +195,6 @@ class Tally:
         self.lost += sign * (stake - paid)
         self.squares += sign * stake * stake
         whole = round(stake)
-        self.times += sign * at_us
-        self.times_squared += sign * at_us * at_us
         self.whole += sign * whole
         self.weighted += sign * at_us * whole
 
@@ -204,12 +204,12 @@ class Tally:
             currency=currency,
             minutes=(end_us - start_us) / 60_000_000,
             deposits=self.deposits,
-            deposited=None if self.unrated_deposits else self.deposited,
+            deposited=UNRATED if self.unrated_deposits else self.deposited,
             bets=self.bets,
-            staked=None if self.unrated_bets else self.staked,
-            net_loss=None if self.unrated_bets else self.lost,
-            stake_first=self.stake_first,
-            stake_max=None if self.unrated_ever else self.stake_max,
+            staked=UNRATED if self.unrated_bets else self.staked,
+            net_loss=UNRATED if self.unrated_bets else self.lost,
+            stake_first=UNRATED if self.bets_ever and self.stake_first is None else self.stake_first,
+            stake_max=UNRATED if self.unrated_ever else self.stake_max,
             stake_std=self._deviation(),
             stake_trend=self._trend(),
             depleted=self._depleted(),
@@ -217,16 +217,20 @@ class Tally:
             gap_after_win=_middle(self.gaps_won),
         )
 
-    def _deviation(self) -> float | None:
-        if self.bets < 2 or self.unrated_bets:
+    def _deviation(self) -> SummedMoney:
+        if self.bets < 2:
             return None
+        if self.unrated_bets:
+            return UNRATED
         return sqrt(max(0, self.bets * self.squares - self.staked * self.staked)) / self.bets
 
-    def _trend(self) -> float | None:
+    def _trend(self) -> SummedMoney:
         """Least-squares slope of the stake over time, in minor units an hour, exact until the last step."""
         spread = self.bets * self.times_squared - self.times * self.times
-        if self.unrated_bets or spread <= 0:
+        if spread <= 0:
             return None
+        if self.unrated_bets:
+            return UNRATED
         return float(Fraction((self.bets * self.weighted - self.times * self.whole) * HOUR_US, spread))
 
     def _depleted(self) -> bool | None:

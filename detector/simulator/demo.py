@@ -93,7 +93,12 @@ def _regulars(start_us: int, year: int, seed: int) -> Iterator[tuple[int, Iterat
     """Players with weeks behind them: some calm, some long in trouble, some for whom it begins today."""
     for number in range(1, _REGULARS + 1):
         rng = Random(f"{seed}/regular/{number}")  # noqa: S311  (a simulation, no secret)
-        habits = replace(draw_habits(rng, _PLACE, year), sessions_a_day=0.2 + 0.6 * rng.random())
+        habits = replace(
+            draw_habits(rng, _PLACE, year),
+            sessions_a_day=0.2 + 0.6 * rng.random(),
+            games_a_session=1.0,
+            stop_after_loss=0.06,
+        )
         joined_us = start_us - _HISTORY_US + int(5 * DAY_US * rng.random())
         ways = Ways()
         visits: tuple[int, ...] = ()

@@ -45,6 +45,9 @@ _GAMES_A_SESSION: Final = 5.0
 """Game sessions between a login and its logout, for those who play much (start): with it a day's bets come
 near the 336 that casino players place."""
 
+_GAMES_PLAYED: Final = 0.5
+"""Part of the further game sessions of a session that come about before the money has run out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -160,7 +163,8 @@ def draw_habits(rng: Random, place: Jurisdiction, year: int, only: Level | None 
     games = 1.0 + (_GAMES_A_SESSION - 1.0) * further / (further + 6.0)
     step = bisect_right(_edges(tuple(of.main_stake)), _uniform(together["main_stake"]))
     stake = stakes_of(place)[step]
-    sessions_a_day = max(0.0, further - (games - 1.0)) / games / SPAN_DAYS
+    played = 1.0 + (games - 1.0) * _GAMES_PLAYED
+    sessions_a_day = max(0.0, further - (played - 1.0)) / played / SPAN_DAYS
     deposit = int(lognormal(rng, 34 * stake, 0.6, 1000, 100_000)) // 500 * 500
     win_response = of.response_win_to_loss
     favourite = pick(rng.random(), FAVOURITES)

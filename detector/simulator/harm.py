@@ -106,5 +106,5 @@ def _wavering(rng: Random, targets: list[float]) -> tuple[float, ...]:
     mood = 0.0
     for target in targets:
         mood = 0.85 * mood + rng.gauss(0.0, 0.07)
-        levels.append(round(min(1.0, target * exp(mood)), 3))
+        levels.append(round(min(1.0, target * exp(mood - 0.15)), 3))
     return tuple(levels)

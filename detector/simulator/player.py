@@ -96,7 +96,7 @@ class Player:
             (partial(self.contact, "financial_strain"), 0.0003, "distress_contact", 0.02),
             (partial(self.contact, "distress"), 0.00005, "distress_contact", 0.025),
             (partial(self.contact, "threat"), 0.00002, "distress_contact", 0.002),
-            (account.refund, 0.002, None, 0.0),
+            (account.refund, 0.005, None, 0.0),
             (self.rest, 0.0015, "breaks", 0.015),
             (self.exclude, 0.001, "self_exclusion", 0.04),
         )

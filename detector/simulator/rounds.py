@@ -21,7 +21,9 @@ from detector.simulator.writer import SECOND_US, EventWriter, Stamped
 
 _MAX_ROUNDS: Final = 4000
 _ENDS_BY_CHOICE: Final = 0.7
-"""Part of the fitted chance to stop that is drawn as such: money that runs out makes up the rest."""
+"""Part of the fitted chance to stop after a loss that is drawn as such: money that runs out is the rest."""
+_CHANGES_BY_CHOICE: Final = 0.8
+"""The same for changes of the stake after a loss: what is left of the money brings some about."""
 _NEAR: Final = 256
 """Response times within a player, as so many equally likely multiples of the mean."""
 _RESPONSE_SIGMA: Final = 0.55
@@ -98,13 +100,13 @@ class Rounds:
         hot = strength("stake_escalation", ts_us)
         erratic = strength("erratic_stakes", ts_us)
         clinging = strength("depletion", ts_us)
-        stays = (1.0 - 0.5 * tireless) * _ENDS_BY_CHOICE / product.stays
-        stop_lost, stop_won = habits.stop_after_loss * stays, habits.stop_after_win * stays
-        change_lost = stop_lost + habits.change_after_loss + 0.04 * hot + 0.10 * erratic
-        change_won = stop_won + habits.change_after_win + 0.10 * erratic
-        up_lost = (up_after.loss * habits.change_after_loss + 0.04 * hot + 0.05 * erratic) / max(
-            1e-9, change_lost - stop_lost
-        )
+        stays = (1.0 - 0.5 * tireless) / product.stays
+        stop_lost = habits.stop_after_loss * stays * _ENDS_BY_CHOICE
+        stop_won = habits.stop_after_win * stays
+        changes = habits.change_after_loss * _CHANGES_BY_CHOICE
+        change_lost = stop_lost + changes + 0.04 * hot + 0.08 * erratic
+        change_won = stop_won + habits.change_after_win + 0.08 * erratic
+        up_lost = (up_after.loss * changes + 0.04 * hot + 0.04 * erratic) / max(1e-9, change_lost - stop_lost)
         pause = committed().pauses_to_stops
         spread_s = product.lasts_s[1] - product.lasts_s[0]
         # A slot's round takes its time, whoever plays it; only a demonstration is in more haste than that.

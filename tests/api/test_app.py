@@ -7,6 +7,7 @@ import pytest
 
 from api.app import create_app
 from api.settings import Settings
+from detector.drivers.asyncapi import asyncapi
 from tests.api.serving import problem, serving
 
 REDIS = "unix:///nobody/listens/here"
@@ -56,3 +57,10 @@ def test_every_answer_in_the_document_is_described() -> None:
 async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
     assert (await client.get("/docs")).status_code == 200
     assert (await client.get("/openapi.json")).json()["info"]["title"] == "tiltwatch"
+
+
+async def test_what_goes_over_streams_is_served(client: httpx.AsyncClient) -> None:
+    response = await client.get("/asyncapi.json")
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == asyncapi()
+    assert "/asyncapi.json" in (await client.get("/docs")).text

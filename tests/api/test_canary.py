@@ -108,9 +108,16 @@ async def test_the_usual_day(
         await asyncio.to_thread(wait_for, lambda: alerts(redis))
         found = await client.get("/v1/alerts", params={"player": PLAYER})
         assert found.json()["items"][0]["player"] == PLAYER
+        for reader in ("agent", "player", "regulator"):
+            told = await client.get(f"/v1/players/{PLAYER}/risk", params={"reader": reader})
+            assert told.status_code == 200
     written = lines(log)
     assert {"request", "an event was put aside", "detecting"} <= {each["event"] for each in written}
-    assert {each["route"] for each in written if each["event"] == "request"} == {"/v1/events", "/v1/alerts"}
+    assert {each["route"] for each in written if each["event"] == "request"} == {
+        "/v1/events",
+        "/v1/alerts",
+        "/v1/players/{player:path}/risk",
+    }
 
 
 async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.StringIO) -> None:
@@ -119,6 +126,8 @@ async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.St
         await post(client, canary(), f"text/{PLAYER}"),
         await post(client, b"[" + b",".join([canary()] * 40_000) + b"]"),
         await client.get(f"/v1/players/{PLAYER}"),
+        await client.get(f"/v1/players/{PLAYER}/risk"),
+        await client.get(f"/v1/players/{PLAYER}/risk", params={"reader": PLAYER, "language": AMOUNT}),
         await client.get("/v1/alerts", params={"severity": PLAYER, "cursor": PLAYER}),
         await client.get(
             "/v1/alerts", params={"since": AMOUNT * 10**20, "limit": AMOUNT, PLAYER[:3]: PLAYER}
@@ -128,7 +137,8 @@ async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.St
     ):
         silent(response)
         problem(response)
-    assert {each["route"] for each in lines(log)} == {"/v1/events", "/v1/alerts", "-"}
+    routes = {"/v1/events", "/v1/alerts", "/v1/players/{player:path}/risk", "-"}
+    assert {each["route"] for each in lines(log)} == routes
 
 
 async def test_a_store_that_fails_with_the_command_in_its_message(
@@ -136,7 +146,12 @@ async def test_a_store_that_fails_with_the_command_in_its_message(
 ) -> None:
     redis.set("tw:events", "not a stream")
     redis.set("tw:alerts", "not a stream")
-    for response in (await post(client, canary()), await client.get("/v1/alerts", params={"player": PLAYER})):
+    redis.set("tw:risk", "not a hash")
+    for response in (
+        await post(client, canary()),
+        await client.get("/v1/alerts", params={"player": PLAYER}),
+        await client.get(f"/v1/players/{PLAYER}/risk"),
+    ):
         silent(response)
         assert problem(response) == (503, "store-unavailable")
     assert "the store failed" in {each["event"] for each in lines(log)}

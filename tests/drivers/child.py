@@ -1,6 +1,6 @@
-"""A detector in a process of its own, to be killed: `python -m tests.drivers.child URL RULES BATCH [SECONDS]`.
+"""A detector in a process of its own, to be killed: `python -m tests.drivers.child URL RULES BATCH [SECS]`.
 
-SECONDS is how long ago an alert may have been opened to ask for interventions.
+SECS is how long ago an alert may have been opened to ask for interventions.
 """
 
 from __future__ import annotations

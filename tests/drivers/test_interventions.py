@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
@@ -186,7 +187,7 @@ def test_a_player_whose_interventions_are_all_over_leaves_nothing_running(
     assert len(after) == len(kept)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 500])
+@pytest.mark.parametrize("batch", [1, 7])
 def test_killed_anywhere_the_same_is_asked_once(
     valkey: Server, redis: Redis, rules: Path, batch: int
 ) -> None:
@@ -198,12 +199,13 @@ def test_killed_anywhere_the_same_is_asked_once(
     redis.flushall()
     words = [sys.executable, "-m", "tests.drivers.child", valkey.url, str(rules), str(batch), str(10**12)]
     last = send(redis, *log)
-    before = b"0-0"
-    while place(redis) != last:
+    for _ in range(2):
+        before = place(redis)
         with subprocess.Popen(words) as child:
             wait_for(lambda: place(redis) not in (before, b"0-0"))  # noqa: B023  (waited for right here)
             os.kill(child.pid, signal.SIGKILL)
-        before = place(redis)
+    with running(detector(valkey.url, rules, clock=lambda: NOW_US)):
+        catch_up(redis, last)
     told = [fields[b"i"] for fields in read(redis, "tw:interventions")]
     assert len(told) == len(set(told)), "asked twice"
     assert set(told) == expected
@@ -212,8 +214,6 @@ def test_killed_anywhere_the_same_is_asked_once(
 
 def test_what_is_sent_can_be_read_as_what_it_is(valkey: Server, redis: Redis, rules: Path) -> None:
     detect(valkey, redis, rules, deposits(1, 6))
-    import msgspec
-
     for fields in read(redis, "tw:interventions"):
         each = msgspec.json.decode(fields[b"i"], type=Intervention)
         assert each.to_json() == fields[b"i"]

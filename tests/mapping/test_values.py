@@ -90,7 +90,12 @@ def test_cents_that_doubles_get_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("rounding", "expected"),
-    [("half_even", [100, 102, 102]), ("half_up", [101, 102, 102]), ("down", [100, 101, 101]), ("up", [101, 102, 102])],
+    [
+        ("half_even", [100, 102, 102]),
+        ("half_up", [101, 102, 102]),
+        ("down", [100, 101, 101]),
+        ("up", [101, 102, 102]),
+    ],
 )
 def test_rounding_is_what_the_file_says(rounding: str, expected: list[int]) -> None:
     form = MoneyForm("major", rounding=rounding)
@@ -124,11 +129,32 @@ def test_signs() -> None:
     assert minor_units(Decimal("-0"), 2, "CAD", MAJOR) == 0
     exact = Decimal("-12345678901234567890.123456789012345678")
     assert reason(minor_units, exact, 18, "WEI", MoneyForm("major", sign="drop")) == "huge_money"
-    assert minor_units(Decimal("-0.001000000000000001"), 18, "WEI", MoneyForm("major", sign="drop")) == 10**15 + 1
+    assert (
+        minor_units(Decimal("-0.001000000000000001"), 18, "WEI", MoneyForm("major", sign="drop"))
+        == 10**15 + 1
+    )
 
 
 @pytest.mark.parametrize(
-    "value", ["", "abc", "1,50", "1 000", "0x10", "1e3", "NaN", "Infinity", "١٢", "1.", ".5", True, None, [], {}, "9" * 41]
+    "value",
+    [
+        "",
+        "abc",
+        "1,50",
+        "1 000",
+        "0x10",
+        "1e3",
+        "NaN",
+        "Infinity",
+        "١٢",
+        "1.",
+        ".5",
+        True,
+        None,
+        [],
+        {},
+        "9" * 41,
+    ],
 )
 def test_what_is_no_number(value: object) -> None:
     assert reason(number_of, value) == "wrong_field"
@@ -151,7 +177,13 @@ def test_an_exponent_says_the_same(digits: int, shift: int) -> None:
 
 
 def test_texts_and_whole_numbers() -> None:
-    assert [text_of(x) for x in ("a", 12, Decimal("1.50"), True, False)] == ["a", "12", "1.50", "true", "false"]
+    assert [text_of(x) for x in ("a", 12, Decimal("1.50"), True, False)] == [
+        "a",
+        "12",
+        "1.50",
+        "true",
+        "false",
+    ]
     assert reason(text_of, {}) == "wrong_field"
     assert [whole(x) for x in (3, "3", Decimal("3.0"), "-7")] == [3, 3, 3, -7]
     assert reason(whole, "3.5") == "wrong_field"
@@ -162,7 +194,9 @@ def test_texts_and_whole_numbers() -> None:
 # Times
 
 naive = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001
-zones = st.sampled_from(["Europe/Malta", "America/Toronto", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"])
+zones = st.sampled_from(
+    ["Europe/Malta", "America/Toronto", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
+)
 
 
 @given(naive, zones)
@@ -202,7 +236,9 @@ def test_the_hour_that_comes_twice_is_the_first_and_the_one_that_never_comes_run
 def test_nanoseconds_are_taken() -> None:
     found = instant("2026-03-01T10:00:00.123456789Z", TimeForm())
     assert abs(found - datetime(2026, 3, 1, 10, 0, 0, 123456, tzinfo=UTC)) <= timedelta(microseconds=1)
-    assert instant(Decimal("1.9999999"), TimeForm("seconds")) == datetime(1970, 1, 1, 0, 0, 1, 999999, tzinfo=UTC)
+    assert instant(Decimal("1.9999999"), TimeForm("seconds")) == datetime(
+        1970, 1, 1, 0, 0, 1, 999999, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,11 @@ class Session:
         return self.times[0]
 
     @property
+    def first(self) -> tuple[int, int]:
+        """Time and place in the log of its first event."""
+        return min((a.ts, a.number) for a in self.arrivals)
+
+    @property
     def last(self) -> int:
         return self.times[-1]
 
@@ -148,7 +153,7 @@ class Session:
             for a in starts
             if a.session is not self
             and a.content.get("channel") == self.channel
-            and (a.ts, a.number) > (mine[0].ts, mine[0].number)
+            and (a.ts, a.number) > self.first
         ]
         cut = min(cuts, default=(2**62, 0))
         end = self.start

@@ -97,8 +97,7 @@ class Turn:
     @property
     def place(self) -> tuple[float, ...]:
         """Where it stands among the moments of its player: that of the earlier session first."""
-        began = () if self.session is None else (self.session.start, self.session.opened)
-        return self.at, self.what, *began
+        return self.at, self.what, *(() if self.session is None else self.session.first)
 
     @property
     def closings(self) -> tuple[float, float, float]:
@@ -107,7 +106,7 @@ class Turn:
             return self.at, math.inf, math.inf
         if self.what == CLOSING:
             assert self.session is not None
-            return self.at, self.session.start, self.session.opened
+            return self.at, *self.session.first
         return self.at, -math.inf, -math.inf
 
 

@@ -159,8 +159,8 @@ def event_field_of(moment: Moment, arrival: Arrival, name: str) -> Known:
         return Value("duration", raw)
     limit_money = name in ("old", "new") and content["limit"] in ("deposit", "loss", "stake")
     if name in MONEY_FIELDS or limit_money or (summary and name in SUMMARY_MONEY):
-        if summary and content["currency"] is None:
-            return Value("money", raw)  # nothing, in whatever currency
+        if summary and raw == 0:
+            return Value("money", 0)  # nothing, in whatever currency
         day = datetime.fromtimestamp(arrival.ts // SECOND, UTC).date()
         amount = moment.rates.convert(raw, content["currency"], moment.currency, day)
         return None if amount is None else Value("money", amount)

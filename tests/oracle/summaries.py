@@ -57,7 +57,7 @@ def summaries(history: History, rates: Rates) -> list[Arrival]:
 def order(summary: Arrival) -> tuple[float, float, float]:
     """Of closings at one instant that of the session which began first comes first."""
     assert summary.session is not None
-    return summary.ts, summary.session.start, summary.session.opened
+    return summary.ts, *summary.session.first
 
 
 class Closing:

@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 
 from detector.cli.rules import app
 from detector.errors import RuleErrors
-from detector.language.pack import load_pack, packs_dir
+from detector.language.pack import load_pack, lock_path, packs_dir, read_lock
 from detector.language.rule import CATEGORIES
+from detector.score.check import check
 from detector.score.scoring import packaged_scoring, read_scoring, scoring_beside
 from tests.score.samples import DAY_US
 
@@ -141,6 +142,13 @@ def test_a_folder_without_its_own_uses_the_packaged_one(path: Path) -> None:
 
 
 # Checked and locked as rules are
+
+
+def test_the_packaged_one_is_ready_and_locked() -> None:
+    path = packs_dir() / "score.yml"
+    assert check([path]) == []
+    locked = read_lock(lock_path(path))["score"]
+    assert (locked.version, locked.behaviour) == (packaged_scoring().version, packaged_scoring().behaviour)
 
 
 @pytest.fixture

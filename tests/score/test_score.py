@@ -120,10 +120,13 @@ def test_what_goes_over_a_hundred_is_taken_from_all_in_proportion() -> None:
 
 
 def test_the_parts_of_a_full_category_share_its_cap() -> None:
-    rules = [standing("time", "high", rule=name) for name in ("b", "a", "c")]
+    rules = [standing("deposits", "high", rule=name) for name in ("b", "a", "c")]
     found = score(rules, NOW_US, PACKAGED)
-    assert found.contributions == {"time": 50}
-    assert [(part.rule, part.points) for part in found.parts] == [("a@3", 17), ("b@3", 17), ("c@3", 16)]
+    assert found.contributions == {"deposits": 60}
+    assert [(part.rule, part.points) for part in found.parts] == [("a@3", 20), ("b@3", 20), ("c@3", 20)]
+    uneven = score([*rules, standing("deposits", "low", rule="d")], NOW_US, PACKAGED)
+    # 32 of 102 is 18.8 of 60, and 6 is 3.5: the points left over go to the larger remainders.
+    assert [part.points for part in uneven.parts] == [19, 19, 19, 3]
 
 
 def test_a_rule_weighs_and_fades_as_its_own_entry_says() -> None:

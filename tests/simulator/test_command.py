@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from detector.cli.simulate import command
 from detector.errors import InputError, SettingsError
-from detector.simulator import Config, Label, events
+from detector.simulator import Config, Truth, events
 
 app = typer.Typer()
 app.command()(command)
@@ -43,18 +43,19 @@ def test_files_plain_and_compressed(tmp_path: Path) -> None:
     assert packed.read_bytes() == before
 
 
-def test_labels_and_options(tmp_path: Path) -> None:
-    path = tmp_path / "labels.jsonl"
+def test_truth_and_options(tmp_path: Path) -> None:
+    path = tmp_path / "truth.jsonl"
     out = run(
-        "--labels", str(path), "--troubled", "1", "--seed", "9", "--events", "5000", "--jurisdiction", "GB",
+        "--truth", str(path), "--troubled", "1", "--seed", "9", "--events", "5000", "--jurisdiction", "GB",
         "--start", "2026-03-01", "--repeats", "0.01", "--late", "0.01", "--late-by", "90",
         "--corrupt", "0.01", "--corrections", "0.01",
     )  # fmt: skip
     assert out.count(b"\n") == 5000
     assert b'"jurisdiction":"GB"' in out
-    told = [msgspec.json.decode(line, type=Label) for line in path.read_bytes().splitlines()]
+    told = [msgspec.json.decode(line, type=Truth) for line in path.read_bytes().splitlines()]
     assert told
-    assert all(label.onset >= "2026-03-01" for label in told)
+    assert all(each.joined >= "2026-03-01" for each in told)
+    assert any(each.days for each in told)
 
 
 @pytest.mark.parametrize("wrong", [["--corrupt", "2"], ["--start", "yesterday"], ["--late-by", "nan"]])

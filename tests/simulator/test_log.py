@@ -38,9 +38,10 @@ def test_other_players_change_nothing_in_a_players_life() -> None:
         mark = f'"player":"{player}"'.encode()
         return [line for line in events(config) if mark in line]
 
-    alone = of("p00001", Config(players=1, days=10))
-    assert len(alone) > 20
-    assert alone == of("p00001", Config(players=30, days=10))
+    for player in ("p00002", "p00003"):
+        alone = of(player, Config(players=3, days=20, seed=4))
+        assert len(alone) > 20
+        assert alone == of(player, Config(players=30, days=20, seed=4))
 
 
 @pytest.mark.parametrize("jurisdiction", ["CA-ON", "DE", "ES", "GB", "NL"])
@@ -55,8 +56,8 @@ def test_every_line_is_an_event_of_the_vocabulary(jurisdiction: str) -> None:
 def test_every_type_a_player_can_leave_is_there() -> None:
     config = Config(players=300, days=60, troubled=0.5, events=250_000)
     seen = Counter(msgspec.json.decode(line, type=_Typed).type for line in events(config))
-    assert EVENT_TYPES.keys() - seen.keys() == {"void", "tick", "self_exclusion_end"}
-    assert 0.85 <= seen["bet"] / seen.total() <= 0.92
+    assert EVENT_TYPES.keys() - seen.keys() == {"void", "tick"}
+    assert 0.92 <= seen["bet"] / seen.total() <= 0.98
 
 
 class _Typed(msgspec.Struct):
@@ -151,7 +152,7 @@ def test_sessions_follow_one_another_and_some_never_end(log: list[dict[str, Any]
 
 def test_nobody_plays_while_excluded() -> None:
     until: dict[str, str] = {}
-    config = Config(players=60, days=60, troubled=1.0, seed=2)
+    config = Config(players=150, days=90, troubled=1.0, seed=2)
     for line in events(config):
         event = msgspec.json.decode(line)
         if event["type"] in ("self_exclusion", "break_start"):
