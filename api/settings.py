@@ -100,8 +100,8 @@ class Settings(BaseSettings):
         default=48,
         ge=1,
         le=24 * 400,
-        description="Hours after which an alert asks the platform for nothing any more: history is being read "
-        "in, or the outage was long.",
+        description="Hours after which an alert asks the platform for nothing any more: history is being "
+        "read in, or the outage was long.",
     )
     interventions_kept: int = Field(
         default=100_000,

@@ -70,9 +70,9 @@ print(f"\n{len(alerts) / (PLAYERS * DAYS) * 1000:.1f} alerts per 1,000 player-da
 # %% [markdown]
 # ## Who came to harm?
 #
-# The simulator knows each player's hidden level of harm, day by day. A calm player with an alert is no mistake
-# by itself: a reminder after an hour of play is meant for everybody. Alerts of high severity and above are what
-# an agent would act on. For players who came to harm, only alerts from then on count.
+# The simulator knows each player's hidden level of harm, day by day. A calm player with an alert is no
+# mistake by itself: a reminder after an hour of play is meant for everybody. Alerts of high severity and
+# above are what an agent would act on. For players who came to harm, only alerts from then on count.
 
 # %%
 truth = pd.DataFrame(

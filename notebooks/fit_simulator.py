@@ -13,18 +13,21 @@
 # %% [markdown]
 # # Fitting the simulator to real players
 #
-# The real players are those of Chen et al. 2022 (*PLoS ONE* 17(8): e0273359, CC0): per-player summaries of one
-# slot game of one operator, with the operator's own risk level (0, or 3 to 5). Their data is not kept here;
-# what is kept is `detector/simulator/fitted.json`: the figures fitted to them and their marginals as quantiles.
+# The real players are those of Chen et al. 2022 (*PLoS ONE* 17(8): e0273359, CC0): per-player summaries of
+# one slot game of one operator, with the operator's own risk level (0, or 3 to 5). Their data is not kept
+# here; what is kept is `detector/simulator/fitted.json`: the figures fitted to them, and their marginals as
+# quantiles.
 #
-# - With `TILTWATCH_ZHANG2022=/path/to/the/csv/files` this notebook fits those figures anew and says whether they
-#   are the committed ones; `TILTWATCH_FIT_OUT=FILE` writes them.
+# - With `TILTWATCH_ZHANG2022=/path/to/the/csv/files` this notebook fits those figures anew and says whether
+#   they are the committed ones; `TILTWATCH_FIT_OUT=FILE` writes them.
+# - `TILTWATCH_FIT_PLOTS=FILE.svg` writes the plots.
 # - Without the data (in CI, say) it starts from the committed figures.
 #
 # Either way it then simulates players and holds their marginals against the real ones.
 
 # %%
 import os
+from itertools import pairwise, takewhile
 from math import exp, log
 from pathlib import Path
 
@@ -32,13 +35,16 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from detector.simulator import harm_score, marginals
-from detector.simulator.config import Config
-from detector.simulator.fitted import Fitted, committed
+from detector.events.instants import DAY_US
+from detector.simulator import Config, marginals
+from detector.simulator.fitted import Fitted, Level, committed
+from detector.simulator.harm import MODERATE, SEVERE
+from detector.simulator.population import fates
 
 DATA = os.environ.get("TILTWATCH_ZHANG2022")
 OUT = os.environ.get("TILTWATCH_FIT_OUT")
-LEVELS = (0, 3, 4, 5)
+PLOTS = os.environ.get("TILTWATCH_FIT_PLOTS")
+LEVELS: tuple[Level, ...] = (0, 3, 4, 5)
 QUANTILES = [0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99]
 
 # %% [markdown]
@@ -104,9 +110,13 @@ def players_of(folder: Path) -> pd.DataFrame:
     files = {
         "stop": ("stop", "outcome", {"total_count": "n", "stop_count": "k"}),
         "break": ("stop_breaks", "outcome", {"stop_count": "k"}),
-        "change": ("stake_change", "prev_outcome", {"n_round": "n", "n_round_change": "k", "stake_change_level": "by"}),
+        "change": (
+            "stake_change",
+            "prev_outcome",
+            {"n_round": "n", "n_round_change": "k", "stake_change_level": "by"},
+        ),
         "response": ("rt", "prev_outcome", {"n_round": "n", "rt_mean": "ms"}),
-    }  # fmt: skip
+    }
     for what, (file, by, columns) in files.items():
         wide = pd.read_csv(folder / f"{file}.csv").pivot(index="id_player", columns=by, values=list(columns))
         for column, short in columns.items():
@@ -150,6 +160,7 @@ def fit(folder: Path) -> Fitted:
     offset = counts["stake"].map(step) - counts["id_player"].map(regular["main_stake"].map(step))
     beside = counts["prop"].groupby(offset.clip(-2, 4)).sum().drop(0)
     many = players[players["n_round_total"] >= 5000]
+    stops = players["stop_loss_k"].sum() + players["stop_win_k"].sum()
     paused = sum(players[f"break_{o}_k"].sum() - players[f"stop_{o}_k"].sum() for o in ("loss", "win"))
     changed = {o: players[players[f"change_{o}_k"] > 0] for o in ("loss", "win")}
     drawn = players[players["n_round_total"] >= 200]
@@ -169,12 +180,11 @@ def fit(folder: Path) -> Fitted:
             "stakes_eur": [float(stake) for stake in stakes],
             "win_share": round(float((many["win_prob"] / 100).mean()), 4),
             "win_multiple": round(float((many["win_mean"] / many["bet_mean"]).mean()), 3),
-            "pauses_to_stops": round(float(paused / (players["stop_loss_k"].sum() + players["stop_win_k"].sum())), 4),
+            "pauses_to_stops": round(float(paused / stops), 4),
             "up_after": {
-                o: round(
-                    float(0.5 + 0.5 * np.average(rows[f"change_{o}_by"].clip(-1, 1), weights=rows[f"change_{o}_k"])), 3
-                )
-                for o, rows in changed.items()
+                # Changes are of one step, mostly, so that their mean says how many of them go up.
+                o: round(0.5 + 0.5 * np.average(of[f"change_{o}_by"].clip(-1, 1), weights=of[f"change_{o}_k"]), 3)
+                for o, of in changed.items()
             },
             "beside_main": {int(by): round(float(part / beside.sum()), 3) for by, part in beside.items()},
             "correlated": list(within.columns),
@@ -209,10 +219,243 @@ def marginals_of(players: pd.DataFrame) -> dict[str, list[float]]:
     return tables
 
 
+def text_of(figures: Fitted) -> str:
+    """The figures as JSON, one list or distribution a line."""
+    lines: list[str] = []
+    for line in msgspec.json.format(msgspec.json.encode(figures), indent=1).decode().splitlines():
+        flat = lines and lines[-1].rstrip().endswith(("[", ",")) and "[" in lines[-1] and '":' not in line
+        closes = lines and line.strip() in ("]", "],") and "[" in lines[-1]
+        if (flat and "[" not in line) or closes:
+            lines[-1] += line.strip() if lines[-1].endswith("[") or closes else f" {line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 fitted = committed()
 if DATA:
     found = fit(Path(DATA))
-    print("fitted anew;", "as committed" if found == fitted else "NOT as committed")
+    assert msgspec.json.decode(text_of(found), type=Fitted) == found
+    print("fitted anew:", "as committed" if found == fitted else "NOT as committed")
     if OUT:
-        Path(OUT).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        Path(OUT).write_text(text_of(found), "utf-8")
     fitted = found
+else:
+    print("no data at hand: the committed figures are used")
+
+# %%
+print(
+    pd.DataFrame(
+        {
+            level: {
+                "real players": of.players,
+                "game sessions, median": 1 + of.further_sessions.median,
+                "stop after a loss, %": 100 * of.stop_after_loss.median,
+                "stop after a win, %": 100 * of.stop_after_win.median,
+                "stake changed after a loss, %": 100 * of.change_after_loss.median,
+                "stake changed after a win, %": 100 * of.change_after_win.median,
+                "response after a loss, ms": of.response_ms_after_loss.median,
+                "response after a win, times": of.response_win_to_loss.median,
+                "rounds at the main stake": of.main_share.mean,
+                "women": of.women,
+            }
+            for level, of in fitted.levels.items()
+        }
+    ).round(3).to_string()
+)  # fmt: skip
+
+# %% [markdown]
+# ## Simulated against real
+#
+# Slot players of each level, watched for as long as the real ones are taken to have been, one in ten of them
+# in a course of harm (the data says nothing of harm). `apart` is Kolmogorov and Smirnov's distance at the
+# quantiles known of the real players; `factor` says by how much a quantile is typically off (Wasserstein's
+# distance of the logarithms, as a factor).
+
+# %%
+PLAYERS: dict[Level, int] = {0: 250, 3: 150, 4: 80, 5: 80}
+config = Config(days=90, seed=1, troubled=0.1)
+simulated = {level: list(marginals.simulated(level, PLAYERS[level], config)) for level in LEVELS}
+
+rows = []
+for level in LEVELS:
+    for name, quantiles in fitted.marginals[level].items():
+        values = sorted(player[name] for player in simulated[level] if name in player)
+        shown = [fitted.quantiles.index(share) for share in (0.1, 0.5, 0.9)]
+        rows.append(
+            {
+                "figure": name,
+                "level": level,
+                **{f"real {fitted.quantiles[at]:.0%}": quantiles[at] for at in shown},
+                **{
+                    f"simulated {fitted.quantiles[at]:.0%}": marginals.quantile(values, fitted.quantiles[at])
+                    for at in shown
+                },
+                "players": len(values),
+                "apart": marginals.farthest(values, fitted.quantiles, quantiles),
+                "factor": marginals.typically(values, fitted.quantiles, quantiles),
+            }
+        )  # fmt: skip
+distances = pd.DataFrame(rows).sort_values(["figure", "level"], kind="stable").set_index(["figure", "level"])
+print(distances.round(2).to_string())
+print("\nfarthest apart:", distances["apart"].max().round(2), "at", distances["apart"].idxmax())
+
+# %% [markdown]
+# The same as plots: quantiles of the real players (grey, broad) and of the simulated ones (blue), on a
+# logarithmic scale, from the 1st percentile at the left to the 99th at the right.
+
+
+# %%
+class Plots:
+    """Small plots in a grid, which Jupyter shows and a browser opens."""
+
+    WIDTH, HEIGHT, LEFT, TOP = 190, 92, 150, 24
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    def _repr_svg_(self) -> str:
+        width, height = self.LEFT + len(LEVELS) * self.WIDTH, self.TOP + len(self.names) * self.HEIGHT
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
+            f' font-size="11"><rect width="{width}" height="{height}" fill="white"/>'
+        ]
+        parts += [
+            f'<text x="{self.LEFT + column * self.WIDTH + 8}" y="16">level {level}</text>'
+            for column, level in enumerate(LEVELS)
+        ]
+        for row, name in enumerate(self.names):
+            top = self.TOP + row * self.HEIGHT
+            parts.append(f'<text x="6" y="{top + 40}">{name.replace("_", " ")}</text>')
+            parts += [
+                self._panel(name, level, self.LEFT + n * self.WIDTH, top) for n, level in enumerate(LEVELS)
+            ]
+        return "\n".join([*parts, "</svg>\n"])
+
+    def _panel(self, name: str, level: Level, left: int, top: int) -> str:
+        real = fitted.marginals[level][name]
+        values = sorted(player[name] for player in simulated[level] if name in player)
+        drawn = [marginals.quantile(values, share) for share in fitted.quantiles]
+        floor = max(real[len(real) // 2] / 50, 0.05)
+        logs = [log(max(value, floor)) for value in (*real, *drawn)]
+        low, high = min(logs), max(max(logs), min(logs) + 0.1)
+
+        def line(points: list[float], style: str) -> str:
+            at = " ".join(
+                f"{left + 6 + share * (self.WIDTH - 16):.1f},"
+                f"{top + 78 - 70 * (log(max(value, floor)) - low) / (high - low):.1f}"
+                for share, value in zip(fitted.quantiles, points, strict=True)
+            )
+            return f'<polyline points="{at}" fill="none" {style}/>'
+
+        frame = f'<rect x="{left + 2}" y="{top + 4}" width="{self.WIDTH - 8}" height="{self.HEIGHT - 10}"'
+        return "\n".join(
+            [
+                f'{frame} fill="none" stroke="#ddd"/>',
+                line(real, 'stroke="#bbb" stroke-width="5"'),
+                line(drawn, 'stroke="#1565c0" stroke-width="1.5"'),
+                f'<text x="{left + 8}" y="{top + 16}" fill="#777">{exp(high):.3g}</text>',
+                f'<text x="{left + 8}" y="{top + 84}" fill="#777">{exp(low):.2g}</text>',
+            ]
+        )
+
+
+plots = Plots(list(fitted.marginals[0]))
+if PLOTS:
+    Path(PLOTS).write_text(plots._repr_svg_(), "utf-8")
+print(f"{len(plots.names)} figures at {len(LEVELS)} levels")
+plots  # noqa: B018  (the last expression of a cell is what Jupyter shows)
+
+# %% [markdown]
+# ## Is harm too easy to see?
+#
+# Anything above an AUC of 0.90 on simulated players says that the simulator is easy, not that a detector is
+# good. So a plain logistic regression is given a summary of each player's whole life, which no detector has
+# in time, and must not do much better than studies of real players do (0.72 to 0.88).
+
+# %%
+MARKED = [
+    *(b"session_start", b"deposit", b"deposit_failed", b"withdrawal_request", b"withdrawal_cancel", b"bonus"),
+    *(b"limit_change", b"limit_reached", b"contact", b"break_start", b"self_exclusion"),
+]
+
+
+def summary(life: list[tuple[int, bytes]]) -> list[float]:
+    """Counts of events, days of play, money in, won and lost, stakes, ways to pay, products, nights."""
+    kinds = [line.split(b'"type":"', 1)[1].split(b'"', 1)[0] for _, line in life]
+    bets = [msgspec.json.decode(line) for kind, (_, line) in zip(kinds, life, strict=True) if kind == b"bet"]
+    paid = [
+        msgspec.json.decode(line) for kind, (_, line) in zip(kinds, life, strict=True) if kind == b"deposit"
+    ]
+    lost = sum(bet["stake"] - bet["payout"] for bet in bets)
+    stakes = [bet["stake"] for bet in bets]
+    changes = sum(one != other for one, other in pairwise(stakes))
+    sessions = max(1, kinds.count(b"session_start"))
+    by_session = pd.Series([each["session"] for each in paid], dtype=object).value_counts()
+    # The hours in which it is night in Ontario, more or less; its players' clocks are UTC-5 and UTC-4.
+    night = sum(bet["ts"][11:13] in ("05", "06", "07", "08") for bet in bets)
+    return [
+        *(log(1 + kinds.count(kind)) for kind in MARKED),
+        log(1 + len(bets)),
+        log(1 + len({bet["ts"][:10] for bet in bets})),
+        log(1 + sum(stakes)),
+        log(1 + max(0, lost)),
+        log(1 + max(0, -lost)),
+        log(1 + sum(each["amount"] for each in paid)),
+        log(1 + max(stakes, default=0)),
+        len(bets) / sessions,
+        len(paid) / sessions,
+        float(by_session.max()) if paid else 0.0,
+        float(len({each["method"] for each in paid})),
+        float(len({bet["product"] for bet in bets})),
+        changes / max(1, len(bets)),
+        night / max(1, len(bets)),
+    ]
+
+
+def auc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve, by ranks."""
+    ranks = pd.Series(scores).rank().to_numpy()
+    count = int(positive.sum())
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(positive) - count)))
+
+
+def cross_validated(features: np.ndarray, positive: np.ndarray, folds: int = 5) -> np.ndarray:
+    """Scores of a logistic regression for players it was not fitted to, by Newton's method with a ridge."""
+    fold = np.arange(len(positive)) % folds
+    scores = np.zeros(len(positive))
+    for held in range(folds):
+        known = fold != held
+        mean, spread = features[known].mean(axis=0), features[known].std(axis=0) + 1e-9
+        scaled = np.c_[np.ones(len(positive)), (features - mean) / spread]
+        ridge = 5.0 * np.eye(scaled.shape[1])
+        ridge[0, 0] = 1e-6
+        weights = np.zeros(scaled.shape[1])
+        for _ in range(25):
+            likely = 1 / (1 + np.exp(-np.clip(scaled[known] @ weights, -30, 30)))
+            slope = scaled[known].T @ (likely - positive[known]) + ridge @ weights
+            curve = (scaled[known] * (likely * (1 - likely))[:, None]).T @ scaled[known] + ridge
+            weights -= np.linalg.solve(curve, slope)
+        scores[~known] = scaled[~known] @ weights
+    return scores
+
+
+config = Config(players=800, days=90, seed=3, troubled=0.15)
+end_us = int(config.start.timestamp()) * 1_000_000 + config.days * DAY_US
+features, peaks = [], []
+for fate in fates(config):
+    life = list(takewhile(lambda stamped: stamped[0] < end_us, fate.open(config).life()))
+    features.append(summary(life))
+    days = range((end_us - fate.joined_us) // DAY_US)
+    peaks.append(max((fate.ways.course.level(fate.joined_us + day * DAY_US) for day in days), default=0.0))
+table_of_players, worst = np.array(features), np.array(peaks)
+areas = {}
+for name, harmed in (("moderate or worse", worst >= MODERATE), ("severe", worst >= SEVERE)):
+    sessions = table_of_players[:, MARKED.index(b"session_start")]
+    areas[name] = {
+        "players": int(harmed.sum()),
+        "everything": auc(cross_validated(table_of_players, harmed), harmed),
+        "number of sessions alone": auc(sessions, harmed),
+    }
+print(pd.DataFrame(areas).T.round(3).to_string())
+assert areas["moderate or worse"]["everything"] < 0.9, "harm is too easy to see"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import overload
+from typing import BinaryIO, overload
 
 from detector.errors import InputError
 
@@ -35,12 +35,17 @@ def writer(target: str | None, stack: ExitStack) -> Write | None:
     if target is None:
         return None
     if target == "-":
-        out = sys.stdout.buffer
+        out: BinaryIO = sys.stdout.buffer
     else:
         try:
             out = stack.enter_context(Path(target).open("wb"))  # noqa: SIM115  (the stack closes it)
         except OSError as error:
             raise InputError(f"{target}: {error.strerror or error}") from error
+    return line_writer(out)
+
+
+def line_writer(out: BinaryIO) -> Write:
+    """What writes lines to an open file."""
 
     def write(line: bytes) -> None:
         out.write(line + b"\n")

@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,10 +23,12 @@ from detector.cli.options import (
     RatesFile,
     read_currencies,
 )
+from detector.cli.outputs import distinct, line_writer, writer
 from detector.drivers.checkpoints import open_folder
 from detector.drivers.crew import MOST_JOBS, processors
 from detector.drivers.detection import Detection
 from detector.drivers.files import replaced
+from detector.drivers.foreign import ForeignLog
 from detector.drivers.lines import LogReader
 from detector.drivers.replay import SAVE_EVERY_S, Found, replay_log
 from detector.engine.places import read_places
@@ -33,6 +36,7 @@ from detector.errors import InputError
 from detector.events.money import Rates
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
+from detector.mapping.catalogue import find_mapping
 from detector.score.scoring import scoring_beside
 
 
@@ -47,6 +51,10 @@ def command(
         str | None, typer.Option(help="Write the alerts here as JSON lines; - for stdout.")
     ] = None,
     dead: Annotated[str | None, typer.Option(help="Write refused lines here, with why.")] = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(help="Write each noticed player's score at the end of the log here, and its reasons."),
+    ] = None,
     rates: RatesFile = None,
     own: OwnCurrencies = "",
     places: PlacesFile = None,
@@ -54,6 +62,10 @@ def command(
     jobs: Annotated[
         int, typer.Option(min=0, max=MOST_JOBS, help="Processes to share the players; 0: one a processor.")
     ] = 1,
+    mapping: Annotated[
+        str | None,
+        typer.Option("--with", help="Read another platform's messages by this mapping, a file or a name."),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(help="Leave checkpoints in this folder, and go on from there when run again."),
@@ -68,7 +80,8 @@ def command(
     if not pack.rules:
         print(f"tiltwatch: no rule under {_folder(rules)} can run", file=sys.stderr)
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
-    _distinct(events, alerts, dead)
+    distinct(events, alerts, dead, risk)
+    feed = None if mapping is None else find_mapping(mapping, currencies)
     scoring = scoring_beside(_folder(rules))
     table = Rates.read(rates, currencies) if rates is not None else None
     detection = Detection(chosen, currencies, table, read_places(places, jurisdiction), scoring)
@@ -77,9 +90,12 @@ def command(
     with ExitStack() as stack:
         log = stack.enter_context(LogReader(events))
         if resume is None:
-            folder, tell, bury = None, _writer(alerts, stack), _writer(dead, stack)
+            folder, tell, bury = None, writer(alerts, stack), writer(dead, stack)
         else:
-            folder = stack.enter_context(open_folder(resume, detection.terms() | {"--rules": str(named)}))
+            terms = detection.terms() | {"--rules": str(named)}
+            if feed is not None:
+                terms["--with"] = sha256(feed.path.read_bytes()).hexdigest()
+            folder = stack.enter_context(open_folder(resume, terms))
             tell, bury = None, folder.bury
         progress = _progress(log, stack)
         began = time.perf_counter()
@@ -89,7 +105,9 @@ def command(
                 detection,
                 jobs=jobs or processors(),
                 all_alerts=named,
+                risks=risk is not None,
                 folder=folder,
+                foreign=None if feed is None else ForeignLog(feed, currencies),
                 every_s=every,
                 dead=bury,
                 progress=progress,
@@ -99,10 +117,11 @@ def command(
         if tell is not None:
             for line in found.alerts():
                 tell(line)
+        _deliver(risk, found.risks())
         if folder is not None:
             _deliver(alerts, found.alerts())
             _deliver(dead, folder.buried())
-    show(found, took, Console(stderr=alerts == "-" or dead == "-"))
+    show(found, took, Console(stderr="-" in (alerts, dead, risk)))
 
 
 def _folder(rules: Path | None) -> Path:
@@ -113,46 +132,13 @@ def _folder(rules: Path | None) -> Path:
     return rules
 
 
-def _distinct(events: str, *outputs: str | None) -> None:
-    """Refuse to write over the log, or two things into one file: InputError."""
-    taken = [Path(events).resolve()] if events != "-" else []
-    for output in outputs:
-        if output is None:
-            continue
-        path = Path("-") if output == "-" else Path(output).resolve()
-        if path in taken or any(path.exists() and known.exists() and path.samefile(known) for known in taken):
-            raise InputError(f"{output}: is the log itself, or asked for twice; name another file")
-        taken.append(path)
-
-
-def _writer(target: str | None, stack: ExitStack) -> Callable[[bytes], None] | None:
-    if target is None:
-        return None
-    if target == "-":
-        out = sys.stdout.buffer
-    else:
-        try:
-            out = stack.enter_context(Path(target).open("wb"))  # noqa: SIM115  (the stack closes it)
-        except OSError as error:
-            raise InputError(f"{target}: {error.strerror or error}") from error
-
-    return _line_writer(out)
-
-
-def _line_writer(out: BinaryIO) -> Callable[[bytes], None]:
-    def write(line: bytes) -> None:
-        out.write(line + b"\n")
-
-    return write
-
-
 def _deliver(target: str | None, lines: Iterable[bytes]) -> None:
     """Write a file that appears when all is in it: what a killed replay leaves must not look whole."""
     with ExitStack() as stack:
         if target is None or target == "-" or (Path(target).exists() and not Path(target).is_file()):
-            write = _writer(target, stack)
+            write = writer(target, stack)
         else:
-            write = _line_writer(stack.enter_context(replaced(Path(target))))
+            write = line_writer(stack.enter_context(replaced(Path(target))))
         if write is not None:
             for line in lines:
                 write(line)
@@ -183,6 +169,7 @@ def show(found: Found, took_s: float, console: Console) -> None:
         "repeated (no effect)": counts["repeated"],
         "refused": sum(tally.refused.values()),
         **{f"  {reason}": n for reason, n in sorted(tally.refused.items())},
+        "left out by the mapping": sum(tally.dropped.values()),
         "late": counts["late"],
         "undone by corrections": counts["undone"],
         "cancelled before they came": counts["cancelled"],

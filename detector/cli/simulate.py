@@ -32,7 +32,9 @@ def command(
     events: Annotated[
         int | None, typer.Option(help="Stop after exactly so many lines, however many days it takes.")
     ] = None,
-    troubled: Annotated[float, typer.Option(help="Share of players who come to harm in the span.")] = _USUAL.troubled,
+    troubled: Annotated[
+        float, typer.Option(help="Share of players who come to harm in the span.")
+    ] = _USUAL.troubled,
     jurisdiction: Annotated[str, typer.Option(help="Where they play.")] = _USUAL.jurisdiction,
     out: Annotated[
         str, typer.Option(help="Write the log here; .gz and .zst are compressed, - is standard output.")

@@ -53,8 +53,8 @@ class Crew(Protocol):
     def save(self) -> list[Saved]:
         """Store all players touched, and all alerts; no chunk may be waiting."""
 
-    def finish(self) -> list[Saved]:
-        """End the log."""
+    def finish(self, *, risks: bool) -> list[Saved]:
+        """End the log; with `risks`, each worker also stores where its players' rules stand."""
 
     def tally(self) -> Tally:
         """What was counted beside the workers."""
@@ -83,8 +83,8 @@ class Alone:
     def save(self) -> list[Saved]:
         return [self._hand.save()]
 
-    def finish(self) -> list[Saved]:
-        return [self._hand.finish(self._hand.engine.high_us)]
+    def finish(self, *, risks: bool) -> list[Saved]:
+        return [self._hand.finish(self._hand.engine.high_us, risks=risks)]
 
     def tally(self) -> Tally:
         return Tally()
@@ -167,8 +167,8 @@ class Several:
     def save(self) -> list[Saved]:
         return self._ask(SAVE)
 
-    def finish(self) -> list[Saved]:
-        return self._ask(FINISH + _encode(self._high_us))
+    def finish(self, *, risks: bool) -> list[Saved]:
+        return self._ask(FINISH + _encode((self._high_us, risks)))
 
     def _ask(self, message: bytes) -> list[Saved]:
         for worker in self._workers:

@@ -12,10 +12,11 @@ import msgspec
 from detector.drivers.detection import Detection
 from detector.drivers.letters import Letter
 from detector.drivers.player_files import read_players, write_players
-from detector.drivers.runs import Runs
+from detector.drivers.runs import Entry, Runs, write_run
 from detector.drivers.shard import Shard
 from detector.drivers.shares import Share, owner
 from detector.engine.alerts import Alert
+from detector.score.line import risk_line
 
 
 class Tally(msgspec.Struct):
@@ -29,6 +30,7 @@ class Tally(msgspec.Struct):
     suppressed: dict[tuple[str, str], int] = {}
     unknown_fields: dict[str, int] = {}
     refused: dict[str, int] = {}
+    dropped: dict[str, int] = {}
     shadow: int = 0
     notes: int = 0
 
@@ -47,13 +49,14 @@ class Report(msgspec.Struct, array_like=True):
 
 
 class Saved(msgspec.Struct, array_like=True):
-    """What a worker has stored; `tally` is since it began, `players` how many it knows."""
+    """What a worker has stored; `tally` is since it began, `players` how many it knows, `risks` a run."""
 
     tally: Tally
     players: int
     runs: list[str]
     records: str | None = None
     marks: bytes = b""
+    risks: str | None = None
 
 
 class Stored(msgspec.Struct, array_like=True):
@@ -147,12 +150,17 @@ class Hand:
         saved.records, saved.marks = name, self.engine.marks()
         return saved
 
-    def finish(self, high_us: int) -> Saved:
-        """End the log, `high_us` being its high mark."""
+    def finish(self, high_us: int, *, risks: bool) -> Saved:
+        """End the log, `high_us` being its high mark; tell where everybody's rules stand if that is asked."""
         self.engine.high_us = high_us
         self.engine.finish()
         self._pass(self.engine.ticked_us)
-        return self._saved()
+        saved = self._saved()
+        if risks:
+            scoring = self.engine.rater.scoring
+            lines = (Entry("", risk.player, "", "", risk_line(risk, scoring)) for risk in self.engine.risks())
+            saved.risks = write_run(self._folder, lines)
+        return saved
 
     def _saved(self) -> Saved:
         self._runs.write()

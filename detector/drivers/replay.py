@@ -22,6 +22,7 @@ from detector.drivers.checkpoints import VERSION, Checkpoint, Folder
 from detector.drivers.collector import without_collector
 from detector.drivers.crew import Alone, Crew, Several
 from detector.drivers.detection import Detection
+from detector.drivers.foreign import ForeignLog
 from detector.drivers.hand import Hand, Saved, Tally
 from detector.drivers.lines import LogReader
 from detector.engine.alerts import Alert
@@ -50,6 +51,8 @@ class Found:
         What was counted.
     runs
         Names of the files in `folder` with the alerts.
+    risk_runs
+        The same with players' risks as of the log's high mark, none if they were not asked for.
     """
 
     tally: Tally
@@ -57,6 +60,11 @@ class Found:
     lines: int
     folder: Path
     runs: Sequence[str]
+    risk_runs: Sequence[str]
+
+    def risks(self) -> Iterator[bytes]:
+        """A line of JSON for each player for whom a rule that counts has held, by player."""
+        return runs.merged(self.folder, self.risk_runs)
 
     def alerts(self) -> Iterator[bytes]:
         """Each alert's JSON, by (opened_at, player, rule, id)."""
@@ -70,7 +78,9 @@ def replay_log(
     *,
     jobs: int = 1,
     all_alerts: bool = False,
+    risks: bool = False,
     folder: Folder | None = None,
+    foreign: ForeignLog | None = None,
     every_s: float = SAVE_EVERY_S,
     dead: Callable[[bytes], object] | None = None,
     progress: Callable[[int], object] | None = None,
@@ -83,8 +93,12 @@ def replay_log(
         How many processes share the players out between them; 1 does without any.
     all_alerts
         Whether alerts of rules in shadow stand among the others, or are only counted.
+    risks
+        Whether to tell where everybody's rules stand in the end.
     folder
         Where the replay goes on from if it was interrupted, and leaves checkpoints `every_s` seconds.
+    foreign
+        What makes events of the log's lines, where they are another platform's messages.
     dead
         Called with a line of JSON for each refused line.
     progress
@@ -124,7 +138,7 @@ def replay_log(
                     )
                 )
             )
-        course = _Course(crew, latest, dead)
+        course = _Course(crew, latest, dead, foreign)
         if latest is not None:
             log.skip_to(latest.place)
         saving = None if folder is None else _Saving(folder, course, every_s)
@@ -135,19 +149,31 @@ def replay_log(
             if progress is not None:
                 progress(course.lines)
         course.catch_up()
-        ended = crew.finish()
+        ended = crew.finish(risks=risks)
         tally = course.tally_with(ended)
         written = [*course.runs, *(name for each in ended for name in each.runs)]
         yield Found(
-            tally, sum(each.players for each in ended), course.lines, path, runs.compact(path, written)
+            tally,
+            sum(each.players for each in ended),
+            course.lines,
+            path,
+            runs.compact(path, written),
+            [each.risks for each in ended if each.risks is not None],
         )
 
 
 class _Course:
     """A replay on its way: which chunk it is at, and what has come of those before."""
 
-    def __init__(self, crew: Crew, latest: Checkpoint | None, dead: Callable[[bytes], object] | None) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        latest: Checkpoint | None,
+        dead: Callable[[bytes], object] | None,
+        foreign: ForeignLog | None,
+    ) -> None:
         self.crew = crew
+        self._foreign = foreign
         self.runs: list[str] = []
         self.lines = 0
         self._dead = dead
@@ -166,7 +192,8 @@ class _Course:
         while self.crew.waiting >= LAG:
             self._hear()
         until_us = self.highs_us[self.crew.waiting - LAG] - GRACE_US
-        self.crew.take(lines, self.lines + 1, until_us)
+        events = lines if self._foreign is None else self._foreign.events(lines, self.lines + 1)
+        self.crew.take(events, self.lines + 1, until_us)
         self.lines += len(lines)
 
     def catch_up(self) -> None:
@@ -177,6 +204,8 @@ class _Course:
     def _hear(self) -> None:
         letters, high_us = self.crew.done()
         self.highs_us.append(high_us)
+        if self._foreign is not None:
+            letters = self._foreign.letters(letters)
         for letter in letters:
             self._refused[letter.reason] += 1
             if self._dead is not None:
@@ -185,6 +214,8 @@ class _Course:
     def tally_with(self, saved: Sequence[Saved]) -> Tally:
         """All that was counted since the log's first line."""
         tally = Tally(refused=dict(self._refused))
+        if self._foreign is not None:
+            tally.dropped = dict(self._foreign.dropped)
         for each in (self._before, self.crew.tally(), *(one.tally for one in saved)):
             tally.add(each)
         return tally

@@ -157,7 +157,8 @@ def _answer(hand: Hand, message: bytes) -> Report | Saved:
         return hand.take(_read_share(body))
     if what == SAVE:
         return hand.save()
-    return hand.finish(msgspec.msgpack.decode(body, type=int))
+    high_us, risks = msgspec.msgpack.decode(body, type=tuple[int, bool])
+    return hand.finish(high_us, risks=risks)
 
 
 def _listen(source: BinaryIO, messages: SimpleQueue[bytes]) -> None:

@@ -523,6 +523,14 @@ class Engine:
         self.judges.effects = Effects()
         return effects
 
+    def risks(self) -> Iterator[Risk]:
+        """Where each player's rules stand at the high mark, of those for whom one that counts has held."""
+        for key in sorted([*self._players, *self._folded]):
+            p = self._players.get(key) or self._records.read(key, self._folded[key])
+            standings = self.rater.standings(p, self.high_us)
+            if standings:
+                yield Risk(key, self.high_us, standings)
+
     def records(self) -> Iterator[tuple[str, bytes]]:
         """The record of every player touched since the last call."""
         touched, self._touched = self._touched, []

@@ -8,7 +8,7 @@ a number is judged as its sender wrote it. How messages of HTTP and Kafka become
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,12 @@ CONTEXT = frozenset(
     {"specversion", *ATTRIBUTE_OF.values(), "datacontenttype", "dataschema", "data", "data_base64"}
 )
 """Every member that CloudEvents itself gives a meaning; others are extension attributes."""
+
+# What of the envelope `data` may repeat; the last so that no event looks like an envelope again.
+_OUTSIDE = frozenset({*ATTRIBUTE_OF, "specversion"})
+_KEYS = {
+    attribute: b',"%b":' % field.encode() for field, attribute in ATTRIBUTE_OF.items() if field != "type"
+}
 
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -78,31 +84,26 @@ def unwrap(raw: bytes, document: Mapping[str, Any]) -> tuple[bytes, set[str]]:
         data = {}
     if not isinstance(data, dict):
         refuse("wrong_field", "$.data", "must be a JSON object of the event's other fields, not a text of it")
-    for field, attribute in ATTRIBUTE_OF.items():
-        if data.get(field) is not None and not _same(field, data[field], document.get(attribute)):
-            refuse(
-                "wrong_field", f"$.data.{field}", f"differs from the attribute `{attribute}`; leave it out"
-            )
+    repeated = data.keys() & _OUTSIDE
     extensions = document.keys() - CONTEXT
-    for name in sorted(extensions & WIRE_FIELDS[type_].keys()):
-        inside = document.get(ATTRIBUTE_OF[name]) if name in ATTRIBUTE_OF else data.get(name)
-        # As an extension it would be ignored, and a session or a brand lost without a word.
-        if document[name] is not None and document[name] != inside:
-            place = f"as `{ATTRIBUTE_OF[name]}`" if name in ATTRIBUTE_OF else "in `data`"
-            refuse("wrong_field", f"$.{name}", f"is a field of the event; send it {place}")
+    if repeated or extensions:
+        _check_twice(type_, document, data, extensions)
     try:
         envelope = _raws(raw)
-        inner = _raws(envelope["data"]) if data else {}
+        members = bytes(envelope["data"]).strip()[1:-1] if data else b""
+        if repeated:
+            inner = _raws(envelope["data"]).items()
+            members = b",".join(b"%b:%b" % (_encode(n), value) for n, value in inner if n not in repeated)
     except (msgspec.DecodeError, UnicodeDecodeError):
         refuse("not_json", "$", "a text or number is malformed, such as half of a surrogate pair")
-    members: dict[str, bytes | msgspec.Raw] = {"type": _encode(type_)}
-    for field, attribute in ATTRIBUTE_OF.items():
-        if field != "type" and document.get(attribute) is not None:
-            members[field] = envelope[attribute]
-    repeated = {*ATTRIBUTE_OF, "specversion"}  # the last so that no event looks like an envelope again
-    members |= {name: value for name, value in inner.items() if name not in repeated}
-    flat = b",".join(b"%b:%b" % (_encode(name), value) for name, value in members.items())
-    return b"{%b}" % flat, extensions | (data.keys() & {"specversion"})
+    flat = [b'{"type":"%b"' % type_.encode()]
+    for attribute, key in _KEYS.items():
+        if document.get(attribute) is not None:
+            flat += (key, envelope[attribute])
+    if members:
+        flat += (b",", members)
+    flat.append(b"}")
+    return b"".join(flat), extensions | (repeated & {"specversion"})
 
 
 def wrap(event: AnyEvent) -> bytes:
@@ -125,6 +126,23 @@ def in_envelope(detail: str) -> str:
         return f"$.{ATTRIBUTE_OF[match[1]]}" if match[1] in ATTRIBUTE_OF else f"$.data.{match[1]}"
 
     return _PATH.sub(placed, detail)
+
+
+def _check_twice(
+    type_: str, document: Mapping[str, Any], data: Mapping[str, Any], extensions: Collection[str]
+) -> None:
+    """Refuse what stands at two places and differs, and a field that stands at the wrong one."""
+    for field, attribute in ATTRIBUTE_OF.items():
+        if data.get(field) is not None and not _same(field, data[field], document.get(attribute)):
+            refuse(
+                "wrong_field", f"$.data.{field}", f"differs from the attribute `{attribute}`; leave it out"
+            )
+    for name in sorted(WIRE_FIELDS[type_].keys() & extensions):
+        inside = document.get(ATTRIBUTE_OF[name]) if name in ATTRIBUTE_OF else data.get(name)
+        # As an extension it would be ignored, and a session or a brand lost without a word.
+        if document[name] is not None and document[name] != inside:
+            place = f"as `{ATTRIBUTE_OF[name]}`" if name in ATTRIBUTE_OF else "in `data`"
+            refuse("wrong_field", f"$.{name}", f"is a field of the event; send it {place}")
 
 
 def is_json(content_type: str) -> bool:
@@ -155,7 +173,9 @@ def _check_content(document: Mapping[str, Any]) -> None:
     if document.get("data_base64") is not None:
         refuse("wrong_field", "$.data_base64", "send the event's fields as a JSON object in `data`")
     content_type = document.get("datacontenttype")
-    if content_type is not None and not (isinstance(content_type, str) and is_json(content_type)):
+    if content_type in (None, JSON):
+        return
+    if not (isinstance(content_type, str) and is_json(content_type)):
         refuse("wrong_field", "$.datacontenttype", f"must be {JSON} in UTF-8; leave it out or mend it")
 
 

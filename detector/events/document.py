@@ -73,9 +73,13 @@ def read_document(raw: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         fast = None
     # An object or array of n entries has n - 1 commas: if all there are is one fewer than the outermost
-    # object's different keys, then that has no key twice, and no inner one has as many as two.
-    if isinstance(fast, dict) and len(fast) == raw.count(b",") + 1:
-        return fast
+    # object's different keys, then that has no key twice, and no inner one has as many as two. The same holds
+    # with the commas that the data of an envelope must have.
+    if isinstance(fast, dict):
+        data = fast.get("data")
+        inner = len(data) - 1 if isinstance(data, dict) and data else 0
+        if len(fast) + inner == raw.count(b",") + 1:
+            return fast
     try:
         document = _members(_JSON.decode(raw.decode()), "$")
     except UnicodeDecodeError as error:

@@ -390,7 +390,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
         name: MappingProxyType(
             {field: spec for field, spec in fields.items() if spec.kind is not FieldKind.EVENT}
             | _DERIVED
-            | _DERIVED_OF.get(name, {})
+            | dict(_DERIVED_OF.get(name, {}))
         )
         for name, fields in WIRE_FIELDS.items()
         if name not in _NO_QUANTITY

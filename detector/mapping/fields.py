@@ -64,8 +64,8 @@ class FieldPlan:
     ----------
     make
         Gives the value.
-    paths
-        Whether something of the record at hand is in it, by the level of each path.
+    levels
+        The level of each path that it reads: 1 where something of the record at hand is in it.
     """
 
     make: Maker

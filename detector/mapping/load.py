@@ -37,7 +37,7 @@ from detector.mapping.parts import Unmapped, known_keys, read_condition, read_or
 from detector.mapping.values import TimeForm
 
 _NEEDED = ("id", "title", "cases")
-_KEYS = (*_NEEDED, "about", "each", "times", "money", "tables", "common", "examples")
+KEYS = (*_NEEDED, "about", "each", "times", "money", "tables", "common", "examples")
 _CASE_KEYS = ("when", "each", "event", "events", "drop", "refuse")
 _DOES = ("event", "events", "drop", "refuse")
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -88,9 +88,9 @@ class _Loader:
 
     def mapping(self) -> FeedMapping | None:
         for key, _ in self._root:
-            if key.text not in _KEYS:
+            if key.text not in KEYS:
                 self._reading.tell(
-                    key.place, f'unknown key "{shorten(key.text)}"{suggestion(key.text, _KEYS)}'
+                    key.place, f'unknown key "{shorten(key.text)}"{suggestion(key.text, KEYS)}'
                 )
         for needed in _NEEDED:
             if self._root.get(needed) is None:

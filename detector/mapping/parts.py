@@ -163,7 +163,7 @@ def _text(value: Any, path: Path, scopes: Scopes) -> str:
 # Conditions
 
 Condition = Callable[[Scopes], bool]
-_TESTS = ("not", "above", "below", "present")
+TESTS = ("not", "above", "below", "present")
 
 
 def read_condition(node: Node, levels: int) -> Condition:
@@ -181,9 +181,9 @@ def _test(path: Path, node: Node) -> Condition:
         return _is_one_of(path, node)
     parts = []
     for key, value in node:
-        if key.text not in _TESTS:
-            near = suggestion(key.text, _TESTS)
-            raise Fault(key.place, f"a test is a value, a list of them, or one of {', '.join(_TESTS)}{near}")
+        if key.text not in TESTS:
+            near = suggestion(key.text, TESTS)
+            raise Fault(key.place, f"a test is a value, a list of them, or one of {', '.join(TESTS)}{near}")
         if key.text == "not":
             parts.append(_negated(_is_one_of(path, value)))
         elif key.text == "present":

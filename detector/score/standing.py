@@ -8,7 +8,7 @@ import msgspec
 class Standing(msgspec.Struct, frozen=True, gc=False):
     """A rule's latest episode, of one player; a player has at most one for each rule.
 
-    `rule` is named as in alerts, `id@version`, the version being the one that held last. `severity` is the
+    `rule` is named as in alerts, `id@version`, by the version in force. `severity` is the
     highest reached, as a place in SEVERITIES. The episode was opened at `opened_us`, `when` last held at
     `held_us`, and it ends `cooldown_us` later unless it holds again. Only rules that are live and whose
     audience is `risk` belong here; an episode that has ended may be left in, it counts nothing.

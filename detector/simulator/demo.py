@@ -128,7 +128,8 @@ def _today(number: int, start_us: int, habits: Habits) -> tuple[Ways, tuple[int,
         patient = replace(
             habits,
             products=(PRODUCTS["live_casino"],),
-            stop_after_loss=0.001,
+            sessions_a_day=0.05,
+            stop_after_loss=0.004,
             stop_after_win=0.0,
             deposit=300 * habits.stake,
         )

@@ -98,9 +98,9 @@ def draw_ways(rng: Random, course: Course) -> Ways:
         for marker, much in STYLES[style][1].items():
             own[marker] = max(own.get(marker, 0.0), much)
     quiet = rng.random() < _QUIET
-    loud, shown = (0.3, 0.25) if quiet else (0.6 + 0.4 * rng.random(), 0.65)
+    loud, shown = (0.3, 0.25) if quiet else (0.7 + 0.3 * rng.random(), 0.65)
     brought_out: dict[Marker, float] = {}
     for marker in MARKERS:
         if rng.random() < shown:
-            brought_out[marker] = loud * (0.5 + 0.5 * rng.random())
+            brought_out[marker] = loud * (0.7 + 0.3 * rng.random())
     return Ways(course, own, brought_out, styles)

@@ -26,7 +26,7 @@ from detector.simulator.writer import SECOND_US, EventWriter, Stamped
 _WEEKDAYS: Final = (0.85, 0.85, 0.85, 0.95, 1.15, 1.25, 1.1)
 """Sessions by weekday, Monday first, as multiples of the mean (start)."""
 
-_HARMED_PLAYS: Final = 0.15
+_HARMED_PLAYS: Final = 0.12
 """Sessions a day that harm at its worst brings with it (start)."""
 
 _LEAVES_AFTER: Final = 0.02
@@ -140,7 +140,7 @@ class Player:
         rate = self._habits.sessions_a_day * _WEEKDAYS[today.weekday()]
         # Harm from play means play, in those who played little too; in some far more of it.
         rate += _HARMED_PLAYS * self._ways.course.level(dawn_us)
-        rate += self._ways.strength("frequent_play", dawn_us) * (0.15 + 1.0 * rate)
+        rate += self._ways.strength("frequent_play", dawn_us) * (0.12 + 0.8 * rate)
         if "binger" in self._ways.styles:
             rate = self._binging(today, rate)
         night = max(self._habits.night, 0.8 * self._ways.strength("night_play", dawn_us))

@@ -109,7 +109,7 @@ class Sessions:
     def _again(self, ts_us: int) -> float:
         """Probability of another deposit when the money has run out."""
         base = _AGAIN[self._habits.level]
-        return base + (0.8 - base) * self._ways.strength("deposits_in_session", ts_us)
+        return base + (0.9 - base) * self._ways.strength("deposits_in_session", ts_us)
 
     def _games(self, ts_us: int, session: str, product: Product) -> Played:
         """One game after another."""

@@ -43,8 +43,17 @@ def test_every_answer_in_the_document_is_described() -> None:
     document = create_app(Settings(), REDIS).openapi()
     references = set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", str(document)))
     assert references <= set(document["components"]["schemas"])
-    assert {"Alert", "Note", "Problem", "IntakeReport"} <= references
-    assert set(document["paths"]) == {"/v1/events", "/v1/alerts", "/healthz", "/readyz"}
+    assert {"Alert", "Note", "Problem", "IntakeReport", "AgentReading", "PlayerReading"} <= references
+    assert set(document["paths"]) == {
+        "/v1/events",
+        "/v1/alerts",
+        "/v1/interventions",
+        "/v1/interventions/{id}",
+        "/v1/interventions/{id}/acknowledge",
+        "/v1/players/{player}/risk",
+        "/healthz",
+        "/readyz",
+    }
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path

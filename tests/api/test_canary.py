@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from detector.events.vocabulary import AnyEvent
 from detector.language.pack import load_rules
 from tests.api.serving import NOW_US, post, problem, serving
 from tests.drivers.small import MINUTE_US, alerts, event, running, wait_for, write_rules
+from tests.events.test_cloudevents import envelope
 
 PLAYER, AMOUNT, ID = "canary-player", 987_654_321, "canary-id"
 MARKS = (PLAYER, str(AMOUNT), "9876543", ID)
@@ -171,3 +173,77 @@ async def test_an_error_nobody_foresaw(
     assert failed["error"] == "RuntimeError"
     assert failed["where"][-1].startswith("test_canary.py:")
     assert response.json()["instance"] == f"urn:uuid:{failed['occurrence']}"
+
+
+async def test_what_the_platform_is_asked_and_answers(
+    client: httpx.AsyncClient, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO
+) -> None:
+    rule = write_rules(tmp_path) / "third-deposit.yml"
+    rule.write_text(rule.read_text().replace("respond: L1", "respond: L5"))
+    rules = load_rules(tmp_path)
+    detector = EmbeddedDetector(
+        valkey.url, lambda: Engine(rules), Currencies(), Options(lease_s=1), clock=lambda: NOW_US
+    )
+    with running(detector):
+        await post(client, b"\n".join(canary(n) for n in range(4)), LINES)
+        await asyncio.to_thread(wait_for, lambda: redis.xlen("tw:interventions"))
+    (alert,) = [each for each in alerts(redis) if each["rule"] == "third-deposit@1"]
+    entries: Any = redis.xrange("tw:interventions")
+    told = [fields[b"i"].decode() for _, fields in entries]
+    assert len(told) > 3
+    secrets = (*MARKS[1:], "third-deposit", alert["title"], str(alert["score"]), alert["explanation"], "CAD")
+    for each in told:
+        # The player is named where it has to be, and nothing else of the alert goes along.
+        rest = each.replace(f'"player":"{PLAYER}"', "")
+        rest = re.sub(r'"(id|alert)":"[0-9a-f]{32}"|"\w+_at":"[^"]*"|"until":"[^"]*"', "", rest)
+        assert not [mark for mark in (PLAYER, *secrets) if mark in rest]
+    path = f"/v1/interventions/{json.loads(told[0])['id']}/acknowledge"
+    for body in (
+        f'{{"outcome": "{PLAYER}", "at": "{AMOUNT}"}}',
+        f'{{"outcome": "done", "at": "2026-01-01T12:00:00Z", "{PLAYER}": {AMOUNT}}}',
+        f"{PLAYER} {AMOUNT}",
+    ):
+        response = await client.post(path, content=body, headers={"content-type": "application/json"})
+        assert problem(response) == (400, "invalid-parameter")
+        if PLAYER not in [each["name"] for each in response.json()["parameters"]]:  # a key of its own
+            silent(response)
+    said = {"outcome": "done", "at": "2026-01-01T11:59:00Z"}
+    assert (await client.post(path, json=said)).status_code == 200
+    said["outcome"], said["reason"] = "failed", "technical"
+    silent(await client.post(path, json=said))
+    silent(await client.get(f"/v1/interventions/{PLAYER}"))
+    assert (await client.get("/v1/interventions")).status_code == 200
+    assert {each["route"] for each in lines(log) if each["event"] == "request"} == {
+        "/v1/events",
+        "/v1/interventions",
+        "/v1/interventions/{id}",
+        "/v1/interventions/{id}/acknowledge",
+    }
+
+
+async def test_cloud_events_that_are_refused(
+    client: httpx.AsyncClient, redis: Redis, log: io.StringIO
+) -> None:
+    document = envelope(json.loads(canary()))
+    in_header = {f"ce-{name}": value for name, value in document.items() if name != "data"}
+    body = json.dumps(document["data"]).encode()
+    for broken in (
+        {"ce-subject": f"{PLAYER}%"},
+        {"ce-specversion": PLAYER},
+        {"ce-time": PLAYER},
+        {f"ce-{PLAYER}": "é"},
+        {"content-type": f"text/{PLAYER}"},
+    ):
+        headers = [(name, value.encode("latin-1")) for name, value in (in_header | broken).items()]
+        report = await client.post("/v1/events", content=body, headers=headers)
+        assert report.json()["rejected"] == 1
+        assert not [mark for mark in MARKS if mark in report.text]
+    for data in ({"amount": -AMOUNT}, {"player": f"{PLAYER}-2"}, {"ts": PLAYER}, {"currency": PLAYER}):
+        again = document | {"data": document["data"] | data}
+        report = await post(client, json.dumps([again]).encode(), "application/cloudevents-batch+json")
+        assert report.json()["rejected"] == 1
+        assert not [mark for mark in MARKS if mark in report.text]
+    silent(await post(client, json.dumps([document]).encode(), "application/cloudevents+json"))
+    silent(await post(client, b"[" + canary(), "application/cloudevents-batch+json"))
+    assert len(lines(log)) == 11
+    assert PLAYER in str(redis.xrange("tw:dead"))

@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 from redis import Redis
 
+from api.players.endpoints import SCHEMAS
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.streams import RISKS
@@ -108,6 +110,20 @@ async def test_a_player_reads_no_number_of_any_kind(client: httpx.AsyncClient, r
         text = json.dumps(found, ensure_ascii=False)
         assert not re.search(r"\d", text.replace("1-866-531-2600", ""))
         assert "night-play" not in text
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [("agent", "AgentReading"), ("player", "PlayerReading"), ("regulator", "RegulatorReading")],
+)
+async def test_answers_are_as_the_document_describes_them(
+    client: httpx.AsyncClient, redis: Redis, reader: str, name: str
+) -> None:
+    keep(redis, "p1", NIGHTS, DISTRESS)
+    described = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": SCHEMAS}}
+    answer = await read(client, "p1", reader=reader)
+    Draft202012Validator(described).validate(answer)
+    assert set(answer) == set(SCHEMAS[name]["properties"])
 
 
 async def test_somebody_who_asked_for_help_is_answered(client: httpx.AsyncClient, redis: Redis) -> None:

@@ -14,12 +14,16 @@ import typer
 
 from api.cli import app
 from api.settings import PREFIX, Settings
+from detector.engine.places import JURISDICTIONS
 from detector.events import decode, document
 from detector.events.vocabulary import MAX_MONEY, WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
 from detector.language.literals import write_duration
 from detector.language.rule import CATEGORIES, SEVERITIES
+from detector.mapping import cases, message
+from detector.mapping import load as mapping
 from detector.score.scoring import BANDS, Override, packaged_scoring
+from tests.docs import ladder
 from tests.docs.markdown import ROOT, documents
 from tests.docs.markers import HEADER, waiting, watched
 
@@ -40,8 +44,13 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
         "closed sets": _closed_sets,
         "limits of events": lambda: _bounds(_EVENT_BOUNDS),
         "limits of rules": lambda: _bounds(_RULE_BOUNDS),
+        "limits of mappings": lambda: _bounds(_MAPPING_BOUNDS),
         "settings": _settings,
+        "jurisdictions": _jurisdictions,
         "score": _score,
+        "ladder": _ladder,
+        "actions": lambda: _table(ladder.ACTIONS_HEADER, ladder.actions()),
+        "reasons": lambda: _table(ladder.REASONS_HEADER, ladder.reasons()),
         "markers": lambda: _table(HEADER, watched()),
         "markers that wait": lambda: _table(["marker", "what is not told, and why"], waiting()),
         **{
@@ -117,6 +126,13 @@ _RULE_BOUNDS: dict[str, int | str] = {
     "lines of a timeline": timeline.MAX_LINES,
     "last day of a timeline": timeline.MAX_DAYS,
 }
+_MAPPING_BOUNDS: dict[str, int | str] = {
+    "bytes of a message": message.MAX_MESSAGE,
+    "nesting of a message": document.MAX_DEPTH,
+    "records of a message": cases.MAX_RECORDS,
+    "cases of a file": mapping.MAX_CASES,
+    "events that one case makes of a record": mapping.MAX_EVENTS,
+}
 
 
 def _bounds(bounds: Mapping[str, int | str]) -> str:
@@ -161,6 +177,14 @@ def _own(override: Override) -> Iterator[str]:
 # Settings and commands
 
 
+def _ladder() -> str:
+    parts = [
+        f"### {name}\n\n{throughout}\n\n{_table(ladder.RUNGS_HEADER, rows)}"
+        for name, throughout, rows in ladder.jurisdictions()
+    ]
+    return "\n".join(parts)
+
+
 def _settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
@@ -170,6 +194,13 @@ def _settings() -> str:
             told += f" One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
         rows.append([f"`{PREFIX}{name.upper()}`", default, told])
     return _table(["setting", "default", "what it does"], rows)
+
+
+def _jurisdictions() -> str:
+    zones: dict[str, list[str]] = {}
+    for name, zone in JURISDICTIONS.items():
+        zones.setdefault(zone, []).append(f"`{name}`")
+    return _table(["jurisdiction", "zone"], ([", ".join(names), zone] for zone, names in zones.items()))
 
 
 def _written(default: object) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.events.cloudevents import wrap
 from detector.events.decode import REASONS, Decoder, Refusal
@@ -88,7 +91,9 @@ def test_what_is_wrapped_comes_out_the_same(name: str, samples: dict[str, dict[s
 
 def test_a_tick_needs_no_subject() -> None:
     tick = {"type": "tiltwatch.tick", "specversion": "1.0", "id": "t", "source": "s"}
-    assert accept(tick | {"time": "2026-01-01T10:00:00Z"}).type == "tick"
+    harmless: list[dict[str, Any]] = [{}, {"subject": None}, {"data": {}}, {"data": None}, {"subject": "p-1"}]
+    for more in harmless:
+        assert accept(tick | {"time": "2026-01-01T10:00:00Z"} | more).type == "tick"
     assert refuse(tick) == ("missing_field", "$.time")
 
 
@@ -128,6 +133,15 @@ def test_extensions_are_ignored_and_counted() -> None:
     assert set(decoder.unknown_fields) == {
         f"deposit.{name}" for name in ("traceparent", "partitionkey", "sequence", "odd", "specversion")
     }
+
+
+def test_spelling_does_not_matter() -> None:
+    loose = (
+        json.dumps(DEPOSIT, indent=2).replace('"amount"', '"am\\u006funt"').replace('"data"', '"d\\u0061ta"')
+    )
+    assert accept(loose.encode()) == accept(DEPOSIT)
+    spaced = json.dumps(with_data(player="p-1"), indent=2).encode()
+    assert accept(spaced) == accept(DEPOSIT)
 
 
 def test_an_extension_may_repeat_a_field() -> None:
@@ -187,6 +201,10 @@ def test_a_plain_event_that_happens_to_say_specversion_is_one() -> None:
         (without("data"), "missing_field", "$.data.amount"),
         (DEPOSIT | {"data": '{"amount": 1}'}, "wrong_field", "$.data"),
         (DEPOSIT | {"data": [DEPOSIT["data"]]}, "wrong_field", "$.data"),
+        (DEPOSIT | {"data": []}, "wrong_field", "$.data"),
+        (DEPOSIT | {"data": ""}, "wrong_field", "$.data"),
+        (DEPOSIT | {"data": 0}, "wrong_field", "$.data"),
+        (DEPOSIT | {"data": False}, "wrong_field", "$.data"),
         (DEPOSIT | {"datacontenttype": "application/xml"}, "wrong_field", "$.datacontenttype"),
         (
             DEPOSIT | {"datacontenttype": "application/json; charset=utf-16"},
@@ -229,6 +247,10 @@ def test_a_correction_that_carries_nonsense() -> None:
     [
         (encode(DEPOSIT).replace(b'"id":', b'"id":"e-0","id":', 1), "duplicate_key", "$.id"),
         (encode(DEPOSIT).replace(b'"amount":', b'"amount":1,"amount":', 1), "duplicate_key", "$.*.amount"),
+        # As many commas as an envelope without a repeat would have.
+        (encode(DEPOSIT | {"data": {"amount": 1}})[:-2] + b',"amount":2}}', "duplicate_key", "$.*.amount"),
+        (encode(without("data"))[:-1] + b',"data":{"a":{"b":1,"b":2}}}', "duplicate_key", "$.*.*.*"),
+        (encode(without("data"))[:-1] + b',"data":{"a":1},"data":{}}', "duplicate_key", "$.*"),
         (encode(DEPOSIT)[:-1], "not_json", "$"),
         (encode(DEPOSIT).replace(b"20000", b"1e400"), "huge_money", "$.data.amount"),
         (encode(DEPOSIT).replace(b"20000", b"20000.0"), "fractional_money", "$.data.amount"),
@@ -262,3 +284,24 @@ def test_details_never_repeat_a_value() -> None:
         event = decode(document)
         if isinstance(event, Refusal):
             assert secret not in event.detail + event.reason
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*DEPOSIT, *DEPOSIT["data"], "data_base64", "datacontenttype", "player", "ts"])
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=4), st.dictionaries(NAMES, JSON, max_size=4))
+def test_nonsense_is_refused_and_never_raises(outside: dict[str, Any], inside: dict[str, Any]) -> None:
+    document = DEPOSIT | {"data": DEPOSIT["data"] | inside} | outside
+    raw = json.dumps(document).encode()
+    event = Decoder(Currencies()).decode(raw)
+    if isinstance(event, Refusal):
+        assert (event.original, event.reason in REASONS) == (raw, True)
+        assert re.match(r"\$[.\w*\[\]]*: .", event.detail)
+    else:
+        expected = {"id": "e-1", "subject": "p-1"} | outside
+        assert (event.type, event.id, event.player) == ("deposit", expected["id"], expected["subject"])

@@ -15,8 +15,8 @@ Where the design leaves room, the reading taken here is this:
 """
 
 from tests.oracle.history import GRACE, Zones
-from tests.oracle.judge import run
+from tests.oracle.judge import Books, run
 from tests.oracle.rates import Rates
 from tests.oracle.readings import Reading, aggregates
 
-__all__ = ["GRACE", "Rates", "Reading", "Zones", "aggregates", "run"]
+__all__ = ["GRACE", "Books", "Rates", "Reading", "Zones", "aggregates", "run"]

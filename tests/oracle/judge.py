@@ -7,12 +7,14 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from tests.oracle.expressions import Reader
-from tests.oracle.history import ACTIVITY, GRACE, MINUTE, Arrival, Book, History, Session, Zones
+from tests.oracle.history import ACTIVITY, GRACE, HOUR, MINUTE, Arrival, Book, History, Session, Zones
 from tests.oracle.looking import Let, Moment, Term
 from tests.oracle.rates import Rates
+from tests.oracle.scores import Standing, least, scored
 from tests.oracle.summaries import TYPE as SUMMARY
 from tests.oracle.values import TRUE
 
@@ -26,6 +28,10 @@ class Rule:
     id: str
     version: int
     severity: str
+    category: str
+    counts: bool  # in the score: live, and about risk
+    raised: bool  # its response, by the score's band
+    respond: Mapping[str, str]
     events: tuple[str, ...]
     silence: int | None
     during_session: bool
@@ -65,11 +71,16 @@ class Rule:
             if isinstance(trigger, str)
             else tuple(trigger)
         )
+        respond = document["respond"]
         assert len(currencies) <= 1, f"{document['id']}: money of two currencies"
         return Rule(
             id=document["id"],
             version=document["version"],
             severity=document["severity"],
+            category=document["category"],
+            counts=document["status"] == "live" and document["audience"] == "risk",
+            raised=document["audience"] == "risk",
+            respond=respond if isinstance(respond, dict) else dict.fromkeys(SEVERITIES, respond),
             events=events,
             silence=None if silence is None else duration(silence),
             during_session=during,
@@ -117,6 +128,13 @@ class Episode:
     last_held: int | None = None
     reached: str = ""
     last_alert: int = 0
+    told: list[tuple[int, str]] = field(default_factory=list)  # (when, severity) as the score knows it
+
+    def hold(self, at: int, *, news: bool) -> None:
+        """The score is told of an opening or a rise at once, else once in every hour (UTC)."""
+        self.last_held = at
+        if news or at // HOUR != self.told[-1][0] // HOUR:
+            self.told.append((at, self.reached))
 
 
 @dataclass
@@ -140,17 +158,19 @@ class Court:
         for level, condition in rule.escalate:
             if condition(moment) == TRUE:
                 highest = level
+        kind = ""
         if episode.last_held is None or at - episode.last_held >= rule.cooldown:
-            self.alert(rule, moment, episode, "open", highest)
+            kind, episode.reached = "open", highest
         elif SEVERITIES.index(highest) > SEVERITIES.index(episode.reached):
-            self.alert(rule, moment, episode, "escalate", highest)
+            kind, episode.reached = "escalate", highest
         elif rule.remind is not None and at - episode.last_alert >= rule.remind:
-            self.alert(rule, moment, episode, "remind", episode.reached)
-        episode.last_held = at
+            kind = "remind"
+        episode.hold(at, news=kind in ("open", "escalate"))
+        if kind:
+            episode.last_alert = at
+            self.alert(rule, moment, kind, episode.reached)
 
-    def alert(self, rule: Rule, moment: Moment, episode: Episode, kind: str, severity: str) -> None:
-        episode.reached = severity
-        episode.last_alert = moment.at
+    def alert(self, rule: Rule, moment: Moment, kind: str, severity: str) -> None:
         player = moment.history.player
         self.alerts.append(
             {
@@ -161,8 +181,21 @@ class Court:
                 "opened_at": moment.at,
                 "id": alert_id(player, rule, moment.at, kind, severity),
                 "evidence": {text: term(moment) for text, term in rule.quantities.items()},
+                "response": rule.respond[severity],
+                "raised": rule.raised,
             }
         )
+
+    def standings(self, rules: Iterable[Rule], player: str, at: int) -> list[Standing]:
+        """Where the episodes of rules that count stood at an instant, by what was judged up to it."""
+        found = []
+        for rule in rules:
+            episode = self.episodes.get((player, rule.id), Episode())
+            told = [each for each in episode.told if each[0] <= at]
+            if rule.counts and told:
+                held, severity = told[-1]
+                found.append(Standing(rule.id, rule.category, severity, held, rule.cooldown))
+        return found
 
 
 def alert_id(player: str, rule: Rule, opened_at: int, kind: str, severity: str) -> str:
@@ -171,12 +204,21 @@ def alert_id(player: str, rule: Rule, opened_at: int, kind: str, severity: str) 
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True)
+class Books:
+    """score.yml and ladder.yml, as plain YAML makes them."""
+
+    scoring: Mapping[str, Any]
+    ladder: Mapping[str, Any]
+
+
 def run(
     rules: Iterable[Mapping[str, Any]],
     lines: Sequence[bytes],
     grace_us: int = GRACE,
     zones: Zones | None = None,
     rates: Rates | None = None,
+    books: Books | None = None,
 ) -> list[dict[str, Any]]:
     """Every alert of a replay of `lines`, ordered by (opened_at, player, rule, id).
 
@@ -189,29 +231,72 @@ def run(
         them no event may come a full grace or more behind the high mark.
     grace_us
         How far the last tick stays behind the high mark, in µs.
+    books
+        How alerts are scored, and how responses are raised; without it they are not.
 
     Returns
     -------
     list of dict
-        `player`, `rule` ("id@version"), `kind`, `severity`, `opened_at` (µs), `id`, and `evidence`:
-        the value of each quantity in `when` by its text.
+        `player`, `rule` ("id@version"), `kind`, `severity`, `opened_at` (µs), `id`, `evidence` (the value of
+        each quantity in `when` by its text), `response` and `score`.
     """
     read = [Rule.read(rule) for rule in rules]
+    of_events = [rule for rule in read if rule.events]
+    of_moments = [rule for rule in read if not rule.events]
+    rates = rates or Rates()
     book = Book(zones or Zones(), grace_us)
-    court = Court(rates or Rates())
+    court = Court(rates)
     for line in lines:
         arrival = book.read(line)
-        if isinstance(arrival, Arrival):
-            history = book.players[arrival.player]
-            turn = Turn(history.clock, EVENT, arrival.session)
-            for rule in read:
-                if judged(rule, arrival, history.clock):
-                    court.judge(rule, history, turn)
+        if not isinstance(arrival, Arrival):
+            continue
+        history = book.players[arrival.player]
+        turn, known = Turn(history.clock, EVENT, arrival.session), len(court.alerts)
+        for rule in of_events:
+            if judged(rule, arrival, history.clock):
+                court.judge(rule, history, turn)
+        fresh = court.alerts[known:]
+        if fresh and books is not None:
+            # Whatever would be due by now, were the watermark here, on what has arrived.
+            ahead = Court(rates)
+            for each, rule in due((r for r in of_moments if r.counts), history, turn.at):
+                ahead.judge(rule, history, each)
+            standings = ahead.standings(of_moments, arrival.player, turn.at)
+            standings += court.standings(of_events, arrival.player, turn.at)
+            rate(fresh, history, standings, turn.at, books)
     watermark = book.high_mark - grace_us
-    for history in book.players.values():
-        for turn, rule in due(read, history, watermark):
-            court.judge(rule, history, turn)
+    for player, history in book.players.items():
+        at_once = groupby(due(of_moments, history, watermark), key=lambda each: each[0].place)
+        for _, together in at_once:
+            known = len(court.alerts)
+            for turn, rule in together:
+                court.judge(rule, history, turn)
+            if books is not None:
+                rate(court.alerts[known:], history, court.standings(read, player, turn.at), turn.at, books)
     return sorted(court.alerts, key=lambda a: (a["opened_at"], a["player"], a["rule"], a["id"]))
+
+
+def rate(
+    alerts: Iterable[dict[str, Any]],
+    history: History,
+    standings: Sequence[Standing],
+    at: int,
+    books: Books,
+) -> None:
+    """Give the alerts of one occasion their score: all of its rules have been judged."""
+    for alert in alerts:
+        alert["score"] = scored(standings, at, books.scoring)
+        if alert["raised"]:
+            floor = least(alert["score"].band, jurisdiction(history, at), books.ladder)
+            alert["response"] = max(alert["response"], floor)
+
+
+def jurisdiction(history: History, at: int) -> str | None:
+    """By the latest profile that says, else by the first event that does."""
+    known = [a for a in history.arrivals if a.ts <= at and "jurisdiction" in a.content]
+    profiles = [a for a in known if a.type == "player_profile"]
+    found = max(profiles, key=lambda a: (a.ts, a.number)) if profiles else next(iter(known), None)
+    return None if found is None else str(found.content["jurisdiction"])
 
 
 def judged(rule: Rule, arrival: Arrival, clock: int) -> bool:

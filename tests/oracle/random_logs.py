@@ -108,7 +108,7 @@ class Life:
         rng = self.rng
         self.now = BASE + rng.choice([0, 1, 17 * HOUR, 20 * HOUR])
         self.place = rng.choice(
-            [{}, {"jurisdiction": "CA-ON"}, {"brand": "harbour"}, {"jurisdiction": "CA-NL"}]
+            [{}, *({"jurisdiction": name} for name in ("CA-ON", "CA-NL", "GB")), {"brand": "harbour"}]
         )
         self.home = rng.choice(["CAD", "CAD", "CAD", "USD"])
         playing = 0

@@ -114,6 +114,7 @@ def test_it_agrees_with_trying_every_step(standings: list[Standing], scoring: Sc
             assert score(standings, each.at_us - STEP_US, scoring).score >= edge
 
 
+@settings(deadline=None)
 @given(standings=any_standings(), scoring=any_scoring)
 def test_each_delta_is_the_score_of_the_others(standings: list[Standing], scoring: Scoring) -> None:
     now = score(standings, NOW_US, scoring).score

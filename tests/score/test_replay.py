@@ -69,3 +69,29 @@ def test_a_folder_may_score_in_its_own_way(tmp_path: Path) -> None:
         ("distress-contact", 72, "high", {"deposits": 32, "contact": 40}),
         ("distress-contact", 40, "medium", {"contact": 40}),
     ]
+
+
+def test_the_end_of_a_log_leaves_a_line_for_each_player_noticed(tmp_path: Path) -> None:
+    """The same whether one process has worked on it or three, or it was interrupted."""
+    others = [
+        json.dumps({**json.loads(line), "player": player}) for player in ("p3", "p2") for line in LOG[:3]
+    ]
+    quiet = event(9, "03T18:00:00", "session_start").replace('"p1"', '"p4"')
+    log, folder = tmp_path / "log.jsonl", pack(tmp_path)
+    log.write_text("\n".join([*others, *LOG, quiet]))
+    told = []
+    for words in ([], ["--jobs", "3"], ["--resume", str(tmp_path / "stored"), "--every", "0"]):
+        out = tmp_path / "risk.jsonl"
+        result = CliRunner().invoke(
+            app, ["replay", str(log), "--rules", str(folder), "--risk", str(out), *words]
+        )
+        assert result.exit_code == 0, result.output
+        told.append(out.read_text())
+    assert told[0] == told[1] == told[2]
+    lines = [json.loads(line) for line in told[0].splitlines()]
+    assert [(each["player"], each["score"]) for each in lines] == [("p1", 84), ("p2", 0), ("p3", 0)]
+    first = lines[0]
+    assert (first["as_of"], first["band"]) == ("2026-01-03T18:00:00.000Z", "critical")
+    (episode,) = first["open"]
+    assert (episode["points"], episode["ends_at"]) == (84, "2026-01-05T12:02:00.000Z")
+    assert [each["band"] for each in first["lowering"]["bands"]] == ["high", "medium", "low"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.language.rule import CATEGORIES, SEVERITIES
@@ -139,6 +139,7 @@ def test_a_rule_weighs_and_fades_as_its_own_entry_says() -> None:
 # Whatever is open
 
 
+@settings(deadline=None)
 @given(standings=any_standings(), scoring=any_scoring, later=st.integers(0, 30 * DAY_US))
 def test_it_is_made_of_its_contributions_and_these_of_their_parts(
     standings: list[Standing], scoring: Scoring, later: int
@@ -157,6 +158,7 @@ def test_it_is_made_of_its_contributions_and_these_of_their_parts(
     }
 
 
+@settings(deadline=None)
 @given(standings=any_standings(20), scoring=any_scoring)
 def test_no_category_and_no_money_goes_over_its_cap(standings: list[Standing], scoring: Scoring) -> None:
     contributions = score(standings, NOW_US, scoring).contributions
@@ -165,6 +167,7 @@ def test_no_category_and_no_money_goes_over_its_cap(standings: list[Standing], s
     assert sum(min(points, 0) for points in contributions.values()) >= -scoring.relief - len(contributions)
 
 
+@settings(deadline=None)
 @given(standings=any_standings(), scoring=any_scoring, data=st.data())
 def test_the_order_does_not_matter(standings: list[Standing], scoring: Scoring, data: st.DataObject) -> None:
     shuffled: Sequence[Standing] = data.draw(st.permutations(standings))
@@ -172,6 +175,7 @@ def test_the_order_does_not_matter(standings: list[Standing], scoring: Scoring, 
     assert msgspec.json.encode(first) == msgspec.json.encode(second)
 
 
+@settings(deadline=None)
 @given(standings=any_standings(), scoring=any_scoring, data=st.data())
 def test_one_more_sign_never_lowers_it(
     standings: list[Standing], scoring: Scoring, data: st.DataObject
@@ -180,6 +184,7 @@ def test_one_more_sign_never_lowers_it(
     assert score([*standings, more], NOW_US, scoring).score >= score(standings, NOW_US, scoring).score
 
 
+@settings(deadline=None)
 @given(standings=any_standings(), later=st.integers(0, 10 * DAY_US), still_later=st.integers(0, 10 * DAY_US))
 def test_time_never_raises_it_where_nothing_protects(
     standings: list[Standing], later: int, still_later: int
@@ -188,6 +193,7 @@ def test_time_never_raises_it_where_nothing_protects(
     assert score(standings, NOW_US + later + still_later, PACKAGED).score <= first
 
 
+@settings(deadline=None)
 @given(standings=any_standings(6), severity=st.integers(0, 2), data=st.data())
 def test_a_graver_sign_never_counts_less(
     standings: list[Standing], severity: int, data: st.DataObject

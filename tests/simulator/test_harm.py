@@ -160,7 +160,7 @@ def test_nothing_differs_before_harm_begins(log: list[dict[str, Any]], truth: di
     [
         ("night_play", "session_start", lambda event: _hour(event) < 5, 2.0),
         ("failed_deposits", None, lambda event: event["type"] == "deposit_failed", 1.5),
-        ("depletion", "bet", lambda event: event["balance_after"] < event["stake"], 1.2),
+        ("deposits_in_session", "deposit", lambda event: event["nth"] > 1, 1.3),
         ("payment_methods", "deposit", lambda event: event["method"] != event["usual"], 2.0),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -174,11 +174,14 @@ def test_harm_makes_it_likelier_and_calm_players_do_it_too(
     times: float,
 ) -> None:
     usual: dict[str, str] = {}
+    nth = Counter[tuple[str, str]]()
     counts = {"harmed": [0, 0], "calm": [0, 0]}
     for event in log:
         each = truth[event["player"]]
         if event["type"] == "deposit":
             event["usual"] = usual.setdefault(event["player"], event["method"])
+            nth[event["player"], event["session"]] += 1
+            event["nth"] = nth[event["player"], event["session"]]
         day = (
             micros(datetime.fromisoformat(event["ts"])) - micros(datetime.fromisoformat(each.joined))
         ) // DAY_US

@@ -1,0 +1,149 @@
+"""A foreign log replayed by its mapping finds what its events, mapped beforehand, would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from detector.drivers.detection import Detection
+from detector.drivers.foreign import ForeignLog
+from detector.drivers.hand import Tally
+from detector.drivers.lines import CHUNK, LogReader
+from detector.drivers.replay import replay_log
+from detector.errors import InputError
+from detector.events.decode import Decoder
+from detector.events.money import Currencies
+from detector.language.pack import default_pack, load_pack
+from detector.mapping.catalogue import find_mapping
+from detector.mapping.feed import translate
+
+RULES = load_pack(default_pack()).rules
+CURRENCIES = Currencies()
+MAPPING = find_mapping("topics", CURRENCIES)
+START = datetime(2026, 1, 1, 9, tzinfo=UTC)
+
+
+def message(number: int, kind: str, player: str, at: datetime, **metadata: Any) -> bytes:
+    envelope = {
+        "eventId": f"e-{number}",
+        "type": kind,
+        "timestamp": at.isoformat(),
+        "version": "1",
+        "brand": "north",
+        "playerId": player,
+        "sessionId": f"{player}-{at.date()}",
+        "metadata": {"jurisdiction": "CA-ON", "currency": "CAD", **metadata},
+    }
+    return json.dumps(envelope).encode()
+
+
+def messages() -> Iterator[bytes]:
+    """Seventy-five days of eight players who deposit and play more and more, with all that goes wrong in between."""
+    number = 0
+    for day in range(75):
+        for step in range(10):
+            for player in range(8):
+                number += 1
+                at = START + timedelta(days=day, minutes=7 * step, seconds=player)
+                if step % 3 == 0:
+                    amount = f"{20 + (day // 8) ** 2 * player}.50"
+                    yield message(number, "payment.deposit-completed", f"p-{player}", at, amount=amount)
+                else:
+                    yield message(number, "game.round-completed", f"p-{player}", at, stake="5.00", win="0")
+        at = START + timedelta(days=day, minutes=80)
+        yield message(number, "game.round-completed", "p-7", at, stake="5.00", win="0")  # the id is taken
+        yield message(number + 1, "game.bet-placed", "p-0", at)
+        yield message(number, "payment.deposit-completed", "p-1", at, amount="0.005")
+        yield b""
+        yield b'{"no": "envelope"'
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("feed") / "feed.jsonl"
+    path.write_bytes(b"\n".join(messages()) + b"\n")
+    assert path.stat().st_size > 6 * CHUNK, "too short for time to pass on the way"
+    return path
+
+
+def mapped(feed: Path) -> Path:
+    """The feed's events, as `tiltwatch map` writes them."""
+    path = feed.with_name("events.jsonl")
+    decoder = Decoder(CURRENCIES)
+    found = [translate(MAPPING, decoder, raw) for raw in feed.read_bytes().split(b"\n") if raw]
+    path.write_bytes(b"".join(taken.raw + b"\n" for each in found for taken in each.taken))
+    return path
+
+
+def outcome(
+    log: Path, foreign: ForeignLog | None, jobs: int = 1
+) -> tuple[list[bytes], list[bytes], Tally, int]:
+    letters: list[bytes] = []
+    with (
+        LogReader(str(log)) as reader,
+        replay_log(reader, Detection(RULES), foreign=foreign, jobs=jobs, dead=letters.append) as found,
+    ):
+        return list(found.alerts()), letters, found.tally, found.lines
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_it_finds_what_the_mapped_log_does(feed: Path, jobs: int) -> None:
+    alerts, _, tally, _ = outcome(mapped(feed), None)
+    found, letters, with_mapping, lines = outcome(feed, ForeignLog(MAPPING, CURRENCIES), jobs)
+    assert len(alerts) > 10
+    assert found == alerts
+    assert lines == feed.read_bytes().count(b"\n")
+    assert with_mapping.counts["accepted"] == tally.counts["accepted"] == 75 * 80
+    assert with_mapping.refused == {"conflict": 75, "fractional_money": 75, "not_json": 75}
+    assert with_mapping.dropped == {"a bet counts when it is settled": 75}
+    # Letters name lines of the feed and keep what stood there, those about events too.
+    sent = feed.read_bytes().split(b"\n")
+    told = [json.loads(letter) for letter in letters]
+    assert [each["line"] for each in told] == sorted(each["line"] for each in told)
+    assert all(each["original"].encode() == sent[each["line"] - 1] for each in told)
+    assert len(told) == 225
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["replay", *map(str, words)], env={"COLUMNS": "200"})
+
+
+def test_the_command(feed: Path, tmp_path: Path) -> None:
+    result = run(feed, "--with", "topics", "--alerts", tmp_path / "alerts", "--dead", tmp_path / "dead")
+    assert result.exit_code == 0, result.exception
+    assert "left out by the mapping" in result.output
+    assert run(mapped(feed), "--alerts", tmp_path / "plain").exit_code == 0
+    assert (tmp_path / "alerts").read_bytes() == (tmp_path / "plain").read_bytes() != b""
+    assert len((tmp_path / "dead").read_bytes().splitlines()) == 225
+    assert isinstance(run(feed, "--with", "topic").exception, InputError)
+
+
+def test_a_replay_does_not_go_on_with_another_mapping(feed: Path, tmp_path: Path) -> None:
+    own = tmp_path / "topics.yml"
+    own.write_bytes(MAPPING.path.read_bytes())
+    words = (
+        feed,
+        "--with",
+        own,
+        "--resume",
+        tmp_path / "state",
+        "--every",
+        "0",
+        "--alerts",
+        tmp_path / "alerts",
+    )
+    assert run(*words).exit_code == 0
+    first = (tmp_path / "alerts").read_bytes()
+    assert run(*words).exit_code == 0
+    assert (tmp_path / "alerts").read_bytes() == first
+    own.write_bytes(own.read_bytes() + b"# changed\n")
+    error = run(*words).exception
+    assert isinstance(error, InputError)
+    assert "--with changed" in str(error)
