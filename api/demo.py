@@ -1,4 +1,4 @@
-"""What `tiltwatch run --demo` adds: simulated players, and their alerts on the terminal."""
+"""What `tiltwatch run --demo` adds: simulated players, alerts on the terminal, a platform that acts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -20,11 +20,14 @@ from detector.drivers.streams import ALERTS
 from detector.engine.alerts import Alert
 from detector.errors import TiltwatchError
 from detector.events.instants import micros, rfc3339_ms
+from detector.ladder.actions import HUMAN
 from detector.simulator.demo import demo
 
 BATCH = 2_000
 REAL_TIME_S = 0.2
 """How often the present's events are sent."""
+PLATFORM_S = 2.0
+"""How often the platform asks what it has to do."""
 
 Stamped = tuple[int, bytes]
 
@@ -43,6 +46,7 @@ def greet(settings: Settings) -> Company:
             f"tiltwatch is running.\n\n"
             f"  events   POST {address}/v1/events\n"
             f"  alerts   {address}/v1/alerts\n"
+            f"  to do    {address}/v1/interventions\n"
             f"  data     {kept}\n"
             f"  rules    {settings.rules_dir or 'those that come with tiltwatch'}\n"
         )
@@ -56,15 +60,21 @@ async def company(address: str, running: Embedded, say: Callable[[str], None] = 
     say(
         f"tiltwatch is running; its players are simulated.\n\n"
         f"  alerts   {address}/v1/alerts\n"
+        f"  to do    {address}/v1/interventions\n"
         f"  API      {address}/docs\n"
         f"  ready?   {address}/readyz\n\n"
         f"Ctrl-C stops it; nothing of the demonstration is kept. Sending 45 days of history first …\n"
     )
-    teller = asyncio.create_task(_tell(running.redis_url, rfc3339_ms(micros(start)), say))
+    since = rfc3339_ms(micros(start))
+    beside = [
+        asyncio.create_task(_tell(running.redis_url, since, say)),
+        asyncio.create_task(_carry_out(f"{address}/v1/interventions", since, say)),
+    ]
     try:
         await _feed(f"{address}/v1/events", demo(start), micros(start), say)
     finally:
-        teller.cancel()
+        for each in beside:
+            each.cancel()
 
 
 async def _feed(url: str, events: Iterator[Stamped], start_us: int, say: Callable[[str], None]) -> None:
@@ -113,6 +123,37 @@ async def _post(url: str, lines: list[bytes]) -> int:
 def _send(request: urllib.request.Request) -> None:
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         answer.read()
+
+
+async def _carry_out(url: str, start: str, say: Callable[[str], None]) -> None:
+    """Be a platform whose machines do what they are asked, and whose people are still at lunch."""
+    while True:
+        await asyncio.sleep(PLATFORM_S)
+        carried_out: dict[tuple[str, str], list[str]] = {}
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await asyncio.to_thread(_ask, f"{url}?limit=500{cursor and f'&cursor={cursor}'}")
+            for each in page["items"]:
+                if each["action"] not in HUMAN:
+                    said = {"outcome": "done", "at": rfc3339_ms(micros(datetime.now(UTC)))}
+                    await asyncio.to_thread(_ask, f"{url}/{each['id']}/acknowledge", said)
+                    if each["opened_at"] >= start:
+                        carried_out.setdefault((each["player"], each["level"]), []).append(each["action"])
+            cursor = page["next_cursor"]
+        for (player, level), actions in carried_out.items():
+            say(f"{datetime.now(UTC):%H:%M:%S}  platform  {player}  {level}: {', '.join(actions)} done")
+
+
+def _ask(url: str, said: dict[str, str] | None = None) -> dict[str, Any]:
+    """A request to our own service and its answer; nothing to do where it has no time."""
+    body = None if said is None else msgspec.json.encode(said)
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            told: dict[str, Any] = msgspec.json.decode(answer.read())
+            return told
+    except OSError:
+        return {"items": [], "next_cursor": None}
 
 
 async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:

@@ -162,7 +162,8 @@ def fit(folder: Path) -> Fitted:
     many = players[players["n_round_total"] >= 5000]
     stops = players["stop_loss_k"].sum() + players["stop_win_k"].sum()
     paused = sum(players[f"break_{o}_k"].sum() - players[f"stop_{o}_k"].sum() for o in ("loss", "win"))
-    changed = {o: players[players[f"change_{o}_k"] > 0] for o in ("loss", "win")}
+    changes = players.filter(like="change_").rename(columns=lambda name: name.removeprefix("change_"))
+    changed = {o: changes[changes[f"{o}_k"] > 0] for o in ("loss", "win")}
     drawn = players[players["n_round_total"] >= 200]
     hidden = pd.DataFrame(
         {
@@ -183,8 +184,8 @@ def fit(folder: Path) -> Fitted:
             "pauses_to_stops": round(float(paused / stops), 4),
             "up_after": {
                 # Changes are of one step, mostly, so that their mean says how many of them go up.
-                o: round(0.5 + 0.5 * np.average(of[f"change_{o}_by"].clip(-1, 1), weights=of[f"change_{o}_k"]), 3)
-                for o, of in changed.items()
+                o: round(float(0.5 + 0.5 * np.average(by[f"{o}_by"].clip(-1, 1), weights=by[f"{o}_k"])), 3)
+                for o, by in changed.items()
             },
             "beside_main": {int(by): round(float(part / beside.sum()), 3) for by, part in beside.items()},
             "correlated": list(within.columns),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,12 +21,15 @@ from detector.engine.engine import Engine
 from detector.engine.places import Places
 from detector.events.decode import Decoder, Refusal
 from detector.events.money import Currencies, Rates
-from detector.language.pack import load_rules
+from detector.ladder.ladder import packaged_ladder
+from detector.language.pack import load_rules, packs_dir
 from detector.language.rule import Rule
-from tests.oracle import run
+from detector.score.scoring import Scoring, read_scoring
+from tests.oracle import Books, run
 from tests.oracle.history import SECOND, instant
 from tests.oracle.random_logs import IN_GRACE, ROUGH, ZONES, Shape, random_log, rates, settled, within_grace
 from tests.oracle.sample_rules import TIMED, RuleFile, behaviour_rules, quantity_rules, timed_rules
+from tests.oracle.sample_scores import scoring, scoring_rules
 from tests.oracle.sample_sessions import (
     AT_MOMENTS,
     closing_rules,
@@ -32,6 +37,7 @@ from tests.oracle.sample_sessions import (
     session_behaviour_rules,
     summary_rules,
 )
+from tests.oracle.scores import Score
 from tests.oracle.shrinking import shrunk
 from tests.oracle.values import Known
 
@@ -50,7 +56,16 @@ PACKS: Mapping[str, Sequence[RuleFile]] = {
     "summaries in time": summary_rules(AT_MOMENTS),
     "habits": habit_rules(),
     "habits in time": habit_rules(AT_MOMENTS),
+    "scores": scoring_rules(),
 }
+
+yaml = YAML(typ="safe")
+yaml.width = 10_000
+yaml.default_flow_style = False
+BOOKS = Books(
+    scoring(yaml.load(packs_dir() / "score.yml")),
+    yaml.load(packs_dir() / "ladder.yml"),
+)
 
 # player, rule, kind, severity, opened_at, id: what an alert is, whatever it tells
 Told = tuple[str, str, str, str, str, str]
@@ -70,9 +85,6 @@ class Pack:
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pack]:
     """Every set of rules by its name, written to files and read by the detector."""
-    yaml = YAML(typ="safe")
-    yaml.width = 10_000
-    yaml.default_flow_style = False
 
     def loaded(files: Iterable[RuleFile]) -> Pack:
         folder: Path = tmp_path_factory.mktemp("rules")
@@ -83,9 +95,19 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pack]:
     return {name: loaded(files) for name, files in PACKS.items()}
 
 
-def replayed(rules: Sequence[Rule], lines: Iterable[bytes], seed: int) -> dict[Told, dict[str, Any]]:
-    """The engine's alerts with their evidence; it is ticked never, at random or always, and at the end."""
-    engine, decoder = Engine(rules, PLACES, RATES, CURRENCIES), Decoder(CURRENCIES)
+@cache
+def own_scoring() -> Scoring:
+    """The detector's reading of the same score.yml."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "score.yml"
+        yaml.dump(BOOKS.scoring, path)
+        return read_scoring(path)
+
+
+def replayed(rules: Sequence[Rule], lines: Iterable[bytes], seed: int) -> dict[Told, Alert]:
+    """The engine's alerts; it is ticked never, at random or always, and at the end."""
+    engine = Engine(rules, PLACES, RATES, CURRENCIES, scoring=own_scoring(), ladder=packaged_ladder())
+    decoder = Decoder(CURRENCIES)
     ticks, often = Random(seed), (0, 0.1, 1)[seed % 3]
     for line in lines:
         event = decoder.decode(line)
@@ -94,8 +116,9 @@ def replayed(rules: Sequence[Rule], lines: Iterable[bytes], seed: int) -> dict[T
         if ticks.random() < often:
             engine.tick(engine.watermark_us)
     engine.finish()
-    alerts = engine.take().alerts
-    found = {told(alert): {each.quantity: each.value for each in alert.evidence} for alert in alerts}
+    effects = engine.take()
+    alerts = effects.alerts + effects.shadow
+    found = {told(alert): alert for alert in alerts}
     assert len(found) == len(alerts), "an alert came twice"
     return found
 
@@ -104,14 +127,13 @@ def told(alert: Alert) -> Told:
     return alert.player, alert.rule, alert.kind, alert.severity, alert.opened_at, alert.id
 
 
-def expected(files: Sequence[RuleFile], lines: Sequence[bytes]) -> dict[Told, dict[str, Known]]:
+def expected(files: Sequence[RuleFile], lines: Sequence[bytes]) -> dict[Told, dict[str, Any]]:
     """The oracle's alerts, times written as the engine does: to the millisecond (the id knows the rest)."""
     found = {}
-    for each in run(files, lines, zones=ZONES, rates=rates()):
+    for each in run(files, lines, zones=ZONES, rates=rates(), books=BOOKS):
         time = instant(each["opened_at"] // 1000 * 1000).removesuffix("Z")
         time = time[:23] if "." in time else f"{time}.000"
-        key = each["player"], each["rule"], each["kind"], each["severity"], f"{time}Z", each["id"]
-        found[key] = each["evidence"]
+        found[each["player"], each["rule"], each["kind"], each["severity"], f"{time}Z", each["id"]] = each
     return found
 
 
@@ -126,15 +148,29 @@ def same(shown: Any, known: Known) -> bool:
 def differences(pack: Pack, lines: Sequence[bytes], seed: int) -> list[tuple[str, str]]:
     """(rule id, what differs), for everything that one side says and the other does not."""
     theirs, ours = replayed(pack.rules, lines, seed), expected(pack.files, lines)
-    found = [(alert[1], f"only the engine alerts {alert}") for alert in theirs if alert not in ours]
-    found += [(alert[1], f"only the oracle alerts {alert}") for alert in ours if alert not in theirs]
-    for alert, evidence in theirs.items():
-        for quantity, known in ours.get(alert, {}).items():
-            if quantity not in evidence:
-                found.append((alert[1], f"no evidence of {quantity} in {alert}"))
-            elif not same(evidence[quantity], known):
-                found.append((alert[1], f"{quantity}: {evidence[quantity]}, not {known} in {alert}"))
+    found = [(key[1], f"only the engine alerts {key}") for key in theirs if key not in ours]
+    found += [(key[1], f"only the oracle alerts {key}") for key in ours if key not in theirs]
+    for key, alert in theirs.items():
+        if key in ours:
+            found += [(key[1], f"{text} in {key}") for text in within(alert, ours[key])]
     return [(name.partition("@")[0], text) for name, text in found]
+
+
+def within(alert: Alert, ours: Mapping[str, Any]) -> Iterator[str]:
+    """What differs inside one alert."""
+    evidence = {each.quantity: each.value for each in alert.evidence}
+    for quantity, known in ours["evidence"].items():
+        if quantity not in evidence:
+            yield f"no evidence of {quantity}"
+        elif not same(evidence[quantity], known):
+            yield f"{quantity}: {evidence[quantity]}, not {known}"
+    score: Score = ours["score"]
+    if score.close:
+        return
+    if (alert.score, alert.band, alert.contributions) != (score.score, score.band, score.contributions):
+        yield f"score {alert.score} {alert.band} {alert.contributions}, not {score}"
+    if alert.response != ours["response"]:
+        yield f"response {alert.response}, not {ours['response']}"
 
 
 def assert_agree(pack: Pack, shape: Shape, lines: list[bytes], seed: int) -> None:
@@ -165,7 +201,7 @@ def test_rules_judged_by_events(packs: Mapping[str, Pack], seed: int) -> None:
     assert_agree(packs["behaviour"], ROUGH, random_log(Random(seed), ROUGH), seed)
 
 
-@pytest.mark.parametrize("name", ["time", "sessions", "closings"])
+@pytest.mark.parametrize("name", ["time", "sessions", "closings", "scores"])
 @pytest.mark.parametrize("seed", range(24))
 def test_rules_on_what_time_brings(packs: Mapping[str, Pack], name: str, seed: int) -> None:
     assert_agree(packs[name], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
@@ -201,5 +237,5 @@ def test_small_logs(packs: Mapping[str, Pack], rng: Random, events: int, late: b
     lines = random_log(rng, shape)
     assert differences(packs["behaviour"], lines, ticks) == []
     if not late:
-        for name in ("time", "sessions", "closings"):
+        for name in ("time", "sessions", "closings", "scores"):
             assert differences(packs[name], lines, ticks) == []

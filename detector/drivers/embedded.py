@@ -1,7 +1,7 @@
 """The embedded driver: reads events from a Redis stream, and stores what follows from them.
 
-A batch's players, marks, alerts, notes, refusals and the place in the stream move in ONE transaction, so a
-detector killed at any moment leaves the state of some batch's end, and its successor goes on from there:
+A batch's players, marks, alerts, interventions, notes, refusals and the place in the stream move in ONE
+transaction, so a detector killed at any moment leaves the state of some batch's end, and its successor goes on from there:
 no event counts twice and no alert is written twice. The same holds when Redis goes away, or the lease: what
 is in memory is thrown away and read again.
 

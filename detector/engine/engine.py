@@ -209,7 +209,7 @@ class Engine:
         else:
             session = session_joined(p, event, at)
         if session is not None and self._summaries is not None and not session.summed:
-            self._summaries.note(p, event, at, session, self.ticked_us)  # type: ignore[arg-type]
+            self._summaries.note(p, event, at, session, self.ticked_us)
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
@@ -264,11 +264,13 @@ class Engine:
         if event.replaces is not None and event.replaced is not None:
             self._undo(p, event, event.replaces, event.replaced, at)
         values = None
-        if kind.is_summed and self._summaries is not None and session is not None and not session.summed:
+        if self._summaries is not None and session is not None and not session.summed:
             # What its correction takes back was there until the correction's own time.
             if cancelled is None or cancelled > at:
-                self._summaries.note(p, event, at, session, self.ticked_us)  # type: ignore[arg-type]
-            if cancelled is not None and cancelled > at:
+                self._summaries.note(p, event, at, session, self.ticked_us)
+            else:
+                self._summaries.note_time(at, session, self.ticked_us)
+            if kind.is_summed and cancelled is not None and cancelled > at:
                 self._summaries.take_back(p, event, at, session, cancelled)  # type: ignore[arg-type]
         if cancelled is not None:
             self.counts.cancelled += 1
@@ -500,7 +502,7 @@ class Engine:
             if record is not None and not self._records.blocked(record):
                 continue
             p = self._player(key) if record is not None else self._players[key]
-            if p.blocked:
+            if p.blocked or p.wake <= watermark:
                 self._settler.settle(p, watermark, final=True)
 
     def _sweep(self, watermark_us: int) -> None:

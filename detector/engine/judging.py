@@ -152,13 +152,13 @@ class Judges:
             kind, severity = "remind", episode.severity
         else:
             episode.held_at = at_us
-            if episode.note(at_us, rose=False, needed_us=self.needed_us) and not self.is_muted:
+            if self._noted(episode, judged, at_us, alerted=False) and not self.is_muted:
                 self.moved[p.key] = p
             self.suppressed[rule.id, "open"] += 1
             return
         episode.held_at = episode.alerted_at = at_us
         episode.severity = severity
-        episode.note(at_us, rose=kind == "escalate", needed_us=self.needed_us)
+        self._noted(episode, judged, at_us, alerted=True)
         if self.is_muted:
             return
         self.moved[p.key] = p
@@ -166,6 +166,9 @@ class Judges:
         episode.alert = alert.id
         self.made.append((judged, alert))
         (self.effects.shadow if rule.status == "shadow" else self.effects.alerts).append(alert)
+
+    def _noted(self, episode: Episode, judged: Judged, at_us: int, *, alerted: bool) -> bool:
+        return episode.note(at_us, alerted=alerted, cooldown_us=judged.cooldown_us, needed_us=self.needed_us)
 
     @contextmanager
     def muted(self) -> Iterator[None]:

@@ -296,7 +296,7 @@ def _write_rounds(rounds: Rounds) -> list[Any]:
     rows = _bytes(rounds.rows) if isinstance(rounds.rows, array) else list(rounds.rows)
     tally = rounds.tally
     figures = None
-    if tally.deposits or tally.bets_ever:
+    if tally.last_at:
         figures = [
             _bytes(value) if isinstance(value, array) else _pack(value)
             for value in (getattr(tally, name) for name in tally.__slots__)

@@ -6,9 +6,9 @@ from typing import Any
 
 from detector.engine.kinds import Kind
 from detector.engine.surroundings import Surroundings
-from detector.events.vocabulary import Bet, Deposit
+from detector.events.vocabulary import AnyEvent, Bet, Deposit
 from detector.players.player import SESSION_GAP_US, Player, Session
-from detector.players.summary import NO_BALANCE, NO_STAKE, Rounds
+from detector.players.summary import NO_BALANCE, NO_BET, NO_STAKE, Rounds
 
 
 class Summaries:
@@ -18,21 +18,31 @@ class Summaries:
         self.kind = kind
         self.around = around
 
-    def note(self, p: Player, event: Bet | Deposit, at: int, session: Session, settled_us: int) -> None:
-        """Keep a bet or a deposit for the summary of its session."""
+    def note(self, p: Player, event: AnyEvent, at: int, session: Session, settled_us: int) -> None:
+        """Keep an event for the summary of its session."""
+        if not isinstance(event, (Bet, Deposit)):
+            self.note_time(at, session, settled_us)
+            return
         rounds = session.rounds
         if rounds is None:
             rounds = session.rounds = Rounds()
         balance = NO_BALANCE if event.balance_after is None else event.balance_after
         if event.currency == p.currency:
-            if type(event) is Bet:
+            if isinstance(event, Bet):
                 rounds.add(at, event.stake, event.payout, balance, settled_us)
             else:
-                rounds.add(at, NO_STAKE, event.amount, balance, settled_us)  # type: ignore[union-attr]
+                rounds.add(at, NO_STAKE, event.amount, balance, settled_us)
             return
         if event.balance_after is not None:
             balance = self.around.convert(balance, event.currency, p.currency, at)  # type: ignore[assignment]
         rounds.add(at, *self._converted(p, event, at), balance, settled_us)
+
+    @staticmethod
+    def note_time(at: int, session: Session, settled_us: int) -> None:
+        """Keep that the session was on at an instant."""
+        if session.rounds is None:
+            session.rounds = Rounds()
+        session.rounds.add(at, NO_BET, 0, NO_BALANCE, settled_us)
 
     def take_back(
         self, p: Player, event: Bet | Deposit, at: int, session: Session | None, turn_us: int
@@ -62,8 +72,7 @@ class Summaries:
     def close(self, p: Player, session: Session, closed_us: int) -> None:
         """Make the summary of a session and put it into every window that wants it."""
         rounds = session.rounds or Rounds()
-        end = min(session.settled_last, closed_us)
-        summary = rounds.summary(p.currency, min(session.start, end), end, closed_us)
+        summary = rounds.summary(p.currency, session.start, closed_us)
         session.summed, session.rounds = True, None
         if self.kind.take is not None:
             self.kind.take(p, summary, closed_us, session, closed_us, self.around)
@@ -76,8 +85,8 @@ class Summaries:
         """Whether a session is over by the player's clock that has no summary yet."""
         # One that was forgotten, or whose name is another's by now, may still wait for the watermark.
         waiting = {event[2] for event in p.pending if event[2] is not None}
-        return any(
-            not session.summed
-            and (session.closed_at <= clock_us or clock_us - session.last >= SESSION_GAP_US)
-            for session in {*p.sessions.values(), *p.running, *waiting}
-        )
+        on = [s for s in {*p.sessions.values(), *p.running, *waiting} if not s.summed]
+        if any(s.closed_at <= clock_us or clock_us - s.last >= SESSION_GAP_US for s in on):
+            return True
+        # Of two on one channel the later start ends the earlier, in whatever order they arrived.
+        return len({session.channel for session in on}) < len(on)

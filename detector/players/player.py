@@ -9,6 +9,7 @@ from detector.players.summary import Rounds
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
 SESSION_GAP_US = 30 * MINUTE_US
 """A session without an end is over once more than this passed since its last event."""
 SESSION_MEMORY_US = 48 * 60 * MINUTE_US
@@ -101,8 +102,9 @@ class Episode:
     ----------
     history
         (since, opened at, severity): the episode as it stood from a time on, oldest first. There is an entry
-        for each opening and each rise in severity, and for the first judgement of an hour (UTC) at which the
-        rule held: so the score of a moment can be told when later events have been judged already.
+        for each alert, and for the first judgement of each hour (UTC) at which the rule held, of each minute
+        where the cooldown is shorter than a day: so the score of a moment can be told when later events have
+        been judged already.
     """
 
     __slots__ = ("alert", "alerted_at", "held_at", "history", "opened_at", "severity")
@@ -115,14 +117,18 @@ class Episode:
         self.alert = alert
         self.history: list[tuple[int, int, int]] = [(opened_at, opened_at, severity)]
 
-    def note(self, at_us: int, *, rose: bool, needed_us: int) -> bool:
+    def note(self, at_us: int, *, alerted: bool, cooldown_us: int, needed_us: int) -> bool:
         """Tell the history that the rule holds; what only matters before `needed_us` is dropped.
 
         Returns whether this is any news to it.
         """
         history = self.history
-        if not rose and at_us // HOUR_US == history[-1][0] // HOUR_US:
+        grain_us = MINUTE_US if cooldown_us < DAY_US else HOUR_US
+        known = history[-1]
+        if at_us // grain_us == known[0] // grain_us and not alerted:
             return False
+        if known == (at_us, self.opened_at, self.severity):
+            return True
         history.append((at_us, self.opened_at, self.severity))
         self._forget(needed_us)
         return True

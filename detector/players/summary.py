@@ -1,6 +1,6 @@
 """What a session was like, told when it closes: the derived event `session_summary`.
 
-While a session is open its bets and deposits are kept as rows, in order of arrival; what the summary says
+While a session is open its events are kept as rows, in order of arrival; what the summary says
 hangs on their order in time, and on how much of them lies before the closing, which is known only then.
 Rows that the watermark has passed are reckoned up, so that no session grows without bound.
 """
@@ -20,7 +20,8 @@ WIDTH = 4
 """Numbers in a row: time in µs, stake (NO_STAKE for a deposit), payout or amount deposited, balance after.
 
 A bet that no rate could convert has None for its stake and, for its payout, the sign of what was lost."""
-NO_STAKE = -1
+NO_STAKE = -1  # in the place of a stake: a deposit
+NO_BET = -2  # in the place of a stake: some other event of the session, of which only the time counts
 NO_BALANCE = -1
 MANY = 256 * WIDTH
 """From how many numbers on what is settled is reckoned up."""
@@ -33,7 +34,7 @@ Rows = Any
 
 
 class Rounds:
-    """The bets and deposits of one session that is not over.
+    """The events of one session that is not over, as far as its summary needs them.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class Rounds:
         self.taken: list[tuple[int, int, Any, Any]] = []
 
     def add(self, at_us: int, stake: Any, paid: Any, balance: Any, settled_us: int) -> None:
-        """Take a bet or a deposit in; rows up to `settled_us` get nothing before them any more."""
+        """Take an event in; rows up to `settled_us` get nothing before them any more."""
         rows = self.rows
         try:
             rows.extend((at_us, stake, paid, balance))
@@ -72,8 +73,8 @@ class Rounds:
                 later.extend(row)
         self.rows = later if isinstance(self.rows, list) else array("q", later)
 
-    def summary(self, currency: str | None, start_us: int, end_us: int, closed_us: int) -> SessionSummary:
-        """The session from start to end as of its closing: what came or was corrected later is not in it."""
+    def summary(self, currency: str | None, start_us: int, closed_us: int) -> SessionSummary:
+        """The session as of its closing: what came or was corrected later is not in it."""
         tally = self.tally.copy()
         for row in _in_order(self.rows):
             if row[0] <= closed_us:
@@ -81,7 +82,7 @@ class Rounds:
         for turn, at_us, stake, paid in self.taken:
             if turn <= closed_us and at_us <= closed_us:
                 tally.take_back(at_us, stake, paid)
-        return tally.summary(currency, start_us, end_us)
+        return tally.summary(currency, start_us)
 
 
 def _in_order(rows: Rows) -> Iterator[tuple[Any, ...]]:
@@ -105,6 +106,7 @@ class Tally:
         "deposits",
         "gaps_lost",
         "gaps_won",
+        "last_at",
         "lost",
         "outcome",
         "squares",
@@ -134,7 +136,7 @@ class Tally:
         self.balance: Any = NO_BALANCE
         # For the trend, in whole minor units and µs: sums of t, t², stake and t × stake.
         self.times = self.times_squared = self.whole = self.weighted = 0
-        self.bet_at = 0
+        self.bet_at = self.last_at = 0
         self.outcome: int | None = None  # of the bet before: 1 lost, -1 won
         self.gaps_lost = array("q")
         self.gaps_won = array("q")
@@ -148,7 +150,10 @@ class Tally:
         return made
 
     def add(self, at_us: int, stake: Any, paid: Any, balance: Any) -> None:
-        """Take the next bet or deposit in."""
+        """Take the next event in."""
+        self.last_at = at_us
+        if stake == NO_BET:
+            return
         if balance != NO_BALANCE:
             self.balance = balance
         if stake == NO_STAKE:
@@ -198,11 +203,11 @@ class Tally:
         self.whole += sign * whole
         self.weighted += sign * at_us * whole
 
-    def summary(self, currency: str | None, start_us: int, end_us: int) -> SessionSummary:
+    def summary(self, currency: str | None, start_us: int) -> SessionSummary:
         """The figures as an event."""
         return SessionSummary(
             currency=currency,
-            minutes=(end_us - start_us) / 60_000_000,
+            minutes=max(0, self.last_at - start_us) / 60_000_000,
             deposits=self.deposits,
             deposited=UNRATED if self.unrated_deposits else self.deposited,
             bets=self.bets,

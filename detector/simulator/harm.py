@@ -67,7 +67,8 @@ def draw_course(rng: Random, from_us: int, days: int) -> Course:
     calm = 0 if rng.random() < _AT_ONCE else int(0.7 * days * rng.random())
     phases: list[tuple[int, Phase]] = [(0, "calm")] if calm else []
     targets = [0.0] * calm
-    rise = _days(rng, 21)
+    # What is brought along has risen already.
+    rise = _days(rng, 21) if calm else 3
     while len(targets) < days:
         phases.append((len(targets), "rising"))
         # The square makes it start gradually.

@@ -90,7 +90,7 @@ class Player:
         self._chances: tuple[tuple[Action, float, Marker | None, float], ...] = (
             (account.grant_bonus, 0.03, "bonus_requests", 0.08),
             (account.tighten_limit, 0.004, None, 0.0),
-            (account.loosen_limit, 0.003, "limit_raises", 0.15),
+            (account.loosen_limit, 0.003, "limit_raises", 0.25),
             (partial(self.contact, "other"), 0.005, None, 0.0),
             (partial(self.contact, "bonus_request"), 0.0007, "bonus_requests", 0.01),
             (partial(self.contact, "financial_strain"), 0.0003, "distress_contact", 0.02),

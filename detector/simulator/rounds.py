@@ -113,7 +113,8 @@ class Rounds:
         tempo = habits.pace if spread_s else min(1.0, 1.25 * habits.pace)
         shortest_us = int(product.lasts_s[0] * tempo * SECOND_US)
         spread_us = int(spread_s * tempo * SECOND_US)
-        after_loss_us = habits.response_s * SECOND_US * (1.0 - 0.45 * strength("speed_after_losses", ts_us))
+        haste = 1.0 - 0.6 * strength("speed_after_losses", ts_us)
+        after_loss_us = habits.response_s * SECOND_US * haste
         after_win_us = habits.response_s * habits.win_response * SECOND_US
         top = len(ladder) - 1
         step = self._first_step(product, ladder, hot)
@@ -124,7 +125,7 @@ class Rounds:
         for _ in range(_MAX_ROUNDS):
             ts_us += shortest_us + int(response_us * responses[bits(8)])
             if spread_us:
-                ts_us += int(spread_us * draw())
+                ts_us += int(spread_us * draw() * (haste if response_us == after_loss_us else 1.0))
             if agenda.next_us <= ts_us:
                 yield from agenda.due(ts_us)
                 if ts_us < account.away_until_us:

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from detector.events.instants import HOUR_US, rfc3339_ms
+from detector.events.instants import DAY_US, HOUR_US, rfc3339_ms
 from detector.simulator.account import Account
 from detector.simulator.agenda import Agenda
 from detector.simulator.games import PRODUCTS, Product
@@ -56,6 +56,7 @@ class Sessions:
         self._rng = rng
         self._rounds = Rounds(habits, ways, writer, agenda, account, rng)
         self._count = 0
+        self._roams_until_us = 0
         self._product = habits.products[0]
 
     def play(self, ts_us: int) -> Iterator[Stamped]:
@@ -98,10 +99,13 @@ class Sessions:
     def _choose(self, ts_us: int) -> Product:
         """What to play: mostly the favourite, now and then another, with harm perhaps a riskier one."""
         rng, products = self._rng, self._habits.products
+        # Weeks in which everything is tried come and go: a steady taste for many products is a habit.
         roaming = self._ways.strength("product_breadth", ts_us)
-        if roaming and rng.random() < 0.7 * roaming:
+        if ts_us >= self._roams_until_us and roaming and rng.random() < 0.1 * roaming:
+            self._roams_until_us = ts_us + int((4 + 5 * rng.random()) * DAY_US)
+        if ts_us < self._roams_until_us and rng.random() < 0.8:
             others = list(PRODUCTS.values())
-            if self.lost > 0:
+            if self.lost > 0 and rng.random() < 0.5:
                 others = [each for each in others if each.risk > self._product.risk] or others
             return others[int(rng.random() * len(others))]
         return products[0 if rng.random() < 0.75 else int(rng.random() * len(products))]

@@ -20,9 +20,10 @@ from api.settings import PREFIX, Settings, read_settings
 from detector.drivers import streams
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
+from detector.engine.places import read_places
 from detector.events.decode import REASONS, Decoder, Refusal
-from detector.events.money import Currencies
-from detector.events.vocabulary import FIELDS, WIRE_FIELDS
+from detector.events.money import Currencies, Rates
+from detector.events.vocabulary import FIELDS, SESSION_SUMMARY, WIRE_FIELDS
 from tests.api.serving import post, serving
 from tests.docs.generated import COMMON, named, renewed, sections
 from tests.docs.markdown import ROOT, Document, document, documents, tracked
@@ -139,11 +140,19 @@ def test_derived_fields_are_told() -> None:
     told = {
         (row[0].strip("`"), row[1].strip("`")) for row in document("docs/events.md").table("| field | of |")
     }
-    derived = {
-        (name, type_) for type_, fields in FIELDS.items() for name, field in fields.items() if field.derived
-    }
-    everywhere = {name for name, _ in derived if all((name, type_) in derived for type_ in FIELDS)}
+    sent = [type_ for type_ in FIELDS if type_ != SESSION_SUMMARY]
+    derived = {(name, type_) for type_ in sent for name, field in FIELDS[type_].items() if field.derived}
+    everywhere = {name for name, _ in derived if all((name, type_) in derived for type_ in sent)}
     assert told == {(name, "every type" if name in everywhere else type_) for name, type_ in derived}
+
+
+def test_fields_of_a_session_summary_are_told() -> None:
+    page = (
+        document("docs/events.md").text.partition("## What a closed session was like")[2].partition("## ")[0]
+    )
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(told) == sorted(FIELDS[SESSION_SUMMARY].keys() - {"gap"})
 
 
 def test_reasons_of_refusal_are_told() -> None:
@@ -161,6 +170,15 @@ def test_events_shown_are_events() -> None:
 
 
 # The service and its Redis
+
+
+def test_the_files_of_a_deployment_shown_can_be_read(tmp_path: Path) -> None:
+    blocks = {block.language: block.text for block in document("docs/operations.md").blocks}
+    (tmp_path / "places.yml").write_text(blocks["yaml"])
+    assert read_places(tmp_path / "places.yml").zone("acme-west", None) == "America/Edmonton"
+    (tmp_path / "rates.csv").write_text(blocks["csv"])
+    rates = Rates.read(tmp_path / "rates.csv", Currencies({"BTC": 8}))
+    assert rates.convert(1_000, "EUR", "CAD", 20_454) == 1_610
 
 
 def test_routes_and_what_alerts_are_filtered_by_are_told() -> None:

@@ -45,19 +45,19 @@ def message(number: int, kind: str, player: str, at: datetime, **metadata: Any) 
 
 
 def messages() -> Iterator[bytes]:
-    """Seventy-five days of eight players who deposit and play more and more, with all that goes wrong in between."""
+    """Eight days of eight players who deposit and play more and more, with all that goes wrong in between."""
     number = 0
-    for day in range(75):
-        for step in range(10):
+    for day in range(8):
+        for step in range(95):
             for player in range(8):
                 number += 1
                 at = START + timedelta(days=day, minutes=7 * step, seconds=player)
                 if step % 3 == 0:
-                    amount = f"{20 + (day // 8) ** 2 * player}.50"
+                    amount = f"{20 + day**2 * player}.50"
                     yield message(number, "payment.deposit-completed", f"p-{player}", at, amount=amount)
                 else:
                     yield message(number, "game.round-completed", f"p-{player}", at, stake="5.00", win="0")
-        at = START + timedelta(days=day, minutes=80)
+        at = START + timedelta(days=day, minutes=670)
         yield message(number, "game.round-completed", "p-7", at, stake="5.00", win="0")  # the id is taken
         yield message(number + 1, "game.bet-placed", "p-0", at)
         yield message(number, "payment.deposit-completed", "p-1", at, amount="0.005")
@@ -100,15 +100,15 @@ def test_it_finds_what_the_mapped_log_does(feed: Path, jobs: int) -> None:
     assert len(alerts) > 10
     assert found == alerts
     assert lines == feed.read_bytes().count(b"\n")
-    assert with_mapping.counts["accepted"] == tally.counts["accepted"] == 75 * 80
-    assert with_mapping.refused == {"conflict": 75, "fractional_money": 75, "not_json": 75}
-    assert with_mapping.dropped == {"a bet counts when it is settled": 75}
+    assert with_mapping.counts["accepted"] == tally.counts["accepted"] == 8 * 760
+    assert with_mapping.refused == {"conflict": 8, "fractional_money": 8, "not_json": 8}
+    assert with_mapping.dropped == {"a bet counts when it is settled": 8}
     # Letters name lines of the feed and keep what stood there, those about events too.
     sent = feed.read_bytes().split(b"\n")
     told = [json.loads(letter) for letter in letters]
     assert [each["line"] for each in told] == sorted(each["line"] for each in told)
     assert all(each["original"].encode() == sent[each["line"] - 1] for each in told)
-    assert len(told) == 225
+    assert len(told) == 24
 
 
 def run(*words: str | Path) -> Result:
@@ -121,7 +121,7 @@ def test_the_command(feed: Path, tmp_path: Path) -> None:
     assert "left out by the mapping" in result.output
     assert run(mapped(feed), "--alerts", tmp_path / "plain").exit_code == 0
     assert (tmp_path / "alerts").read_bytes() == (tmp_path / "plain").read_bytes() != b""
-    assert len((tmp_path / "dead").read_bytes().splitlines()) == 225
+    assert len((tmp_path / "dead").read_bytes().splitlines()) == 24
     assert isinstance(run(feed, "--with", "topic").exception, InputError)
 
 

@@ -18,8 +18,8 @@ from detector.events.document import MAX_DEPTH, Refused, read_document
 from detector.events.identity import fingerprint, pack
 from detector.events.money import Currencies
 from detector.events.vocabulary import (
+    CARRIED_TYPES,
     EVENT_TYPES,
-    FIELDS,
     MAX_MONEY,
     MONEY_FIELDS,
     WIRE_FIELDS,
@@ -470,7 +470,7 @@ def test_ahead_of_receipt() -> None:
 # Corrections
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", CARRIED_TYPES)
 def test_a_carried_event_becomes_a_whole_one(name: str) -> None:
     carried = without(PLAIN[name], "id", "source", "player", "brand")
     void = accept(PLAIN["void"] | {"target": "e-9", "voided": carried})

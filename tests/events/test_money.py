@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.errors import InputError, SettingsError
+from detector.errors import InputError, SettingsError, StateError
 from detector.events.instants import micros, to_datetime, utc_day
-from detector.events.money import Currencies, Rates
+from detector.events.money import MAX_MISSING, Currencies, Rates
 from detector.events.vocabulary import MAX_MONEY
 
 currencies = Currencies({"BTC": 8, "CHIP": 0})
@@ -179,3 +179,26 @@ def test_a_table_that_is_no_text(tmp_path: Path) -> None:
         Rates.read(path, currencies)
     with pytest.raises(InputError, match="cannot be read"):
         Rates.read(tmp_path / "none.csv", currencies)
+
+
+def test_a_stored_table_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    rates = Rates.read(table(tmp_path, "date,from,to,rate\n2026-01-01,EUR,CAD,1.6180339887\n"), currencies)
+    again = Rates.load(currencies, rates.dump())
+    for frm, to in (("EUR", "CAD"), ("CAD", "EUR")):
+        assert again.convert(MAX_MONEY, frm, to, DAY) == rates.convert(MAX_MONEY, frm, to, DAY)
+    assert again.dump() == rates.dump()
+
+
+@pytest.mark.parametrize("stored", [b"", b"{}", b'[[1,"EUR","CAD"]]', b"\xff"])
+def test_a_stored_table_that_is_none(stored: bytes) -> None:
+    with pytest.raises(StateError):
+        Rates.load(currencies, stored)
+
+
+def test_missing_rates_are_told_apart_up_to_a_bound() -> None:
+    rates = Rates(currencies)
+    for day in range(MAX_MISSING + 7):
+        assert rates.convert(1, "EUR", "CAD", day) is None
+        assert rates.convert(1, "EUR", "CAD", 0) is None
+    assert len(rates.missing) == MAX_MISSING
+    assert rates.missing[0, "EUR", "CAD"] == MAX_MISSING + 8

@@ -13,6 +13,7 @@ from detector.events.vocabulary import (
     FIELDS,
     LIMIT_KINDS,
     MONEY_FIELDS,
+    SESSION_SUMMARY,
     TYPE_OF,
     WIRE_FIELDS,
     Bet,
@@ -90,11 +91,15 @@ def test_kinds_of_fields() -> None:
 
 
 def test_rules_see_derived_fields_and_no_corrections() -> None:
-    assert set(FIELDS) == set(EVENT_TYPES) - {"void", "tick"}
+    assert set(FIELDS) == set(EVENT_TYPES) - {"void", "tick"} | {SESSION_SUMMARY}
+    assert all(spec.derived for spec in FIELDS[SESSION_SUMMARY].values())
     for name, fields in FIELDS.items():
         assert "replaced" not in fields
+        if name == SESSION_SUMMARY:
+            continue
         derived = {field for field, spec in fields.items() if spec.derived}
-        assert derived == {"local_hour", "local_date", "gap"} | ({"net_loss"} if name == "bet" else set())
+        own = {"bet": {"net_loss"}, "limit_change": {"loosened"}}.get(name, set())
+        assert derived == {"local_hour", "local_date", "gap"} | own
     assert FIELDS["bet"]["net_loss"] == Field(FieldKind.MONEY, required=True, derived=True)
     assert FIELDS["deposit"]["gap"] == Field(FieldKind.DURATION, derived=True)
 

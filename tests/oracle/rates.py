@@ -21,14 +21,21 @@ class Rates:
     table: Mapping[tuple[date, str, str], float] = field(default_factory=dict)
 
     def convert(self, minor: int, source: str, target: str | None, day: date) -> float | None:
-        """Minor units of `target`, not rounded; None without a rate for that very day, either way round."""
+        """Minor units of `target`; None without a rate for that very day, either way round.
+
+        Fractions end at 2^-30, so that what is added up and taken away again leaves nothing.
+        """
         if source == target:
             return minor
         if target is None:
             return None
         scale: float = 10.0 ** (exponent(target) - exponent(source))
         if (day, source, target) in self.table:
-            return minor * scale * self.table[day, source, target]
+            return rounded(minor * scale * self.table[day, source, target])
         if (day, target, source) in self.table:
-            return minor * scale / self.table[day, target, source]
+            return rounded(minor * scale / self.table[day, target, source])
         return None
+
+
+def rounded(amount: float) -> float:
+    return round(amount * 2**30) / 2**30

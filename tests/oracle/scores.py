@@ -55,11 +55,11 @@ def scored(standings: Iterable[Standing], at: int, book: Mapping[str, Any]) -> S
     shrink(reliefs, CATEGORIES, -sum(risks.values()))
     shares = {category: risks[category] + reliefs[category] for category in CATEGORIES}
     total = sum(risks.values()) + sum(reliefs.values())
-    score = math.floor(total + 0.5 + 1e-9)
+    score = math.floor(total + 0.5)
     contributions, close = dealt(shares, score)
     band = [name for name, edge in [("low", 0), *book["bands"].items()] if score >= edge][-1]
     half = abs(total - math.floor(total) - 0.5)
-    return Score(score, band, contributions, close or 1e-9 < half < HAIR)
+    return Score(score, band, contributions, close or 0 < half < HAIR)
 
 
 def worth(standing: Standing, at: int, book: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.language.pack import default_pack, load_pack, load_rule
 from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.score.score import score
 from detector.score.scoring import BANDS, Override, Scoring
@@ -227,3 +228,32 @@ def test_it_is_the_same_to_the_byte_on_every_machine() -> None:
         ("r2@3", -1),
         ("r1@3", -11),
     ]
+
+
+# Rules by their names
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "severity", "expected"),
+    [
+        ("distress-contact", "critical", "critical"),
+        ("chasing", "high", "medium"),
+        ("net-loss", "high", "medium"),
+        ("net-loss", "critical", "medium"),
+        ("net-deposit", "high", "medium"),
+        ("failed-deposits", "critical", "high"),
+        ("long-session", "low", "low"),
+        ("night-play", "medium", "low"),
+        ("return-after-break", "high", "medium"),
+    ],
+)
+def test_what_one_rule_comes_to_by_itself(rule_id: str, severity: str, expected: str) -> None:
+    rule = load_rule(default_pack() / f"{rule_id}.yml")
+    assert band(standing(rule.category, severity, rule=rule_id)) == expected
+
+
+def test_every_rule_by_itself_is_below_critical_but_words_of_distress() -> None:
+    for rule in load_pack(default_pack()).rules:
+        graver = [rule.severity, *rule.escalate]
+        alone = {band(standing(rule.category, severity, rule=rule.id)) for severity in graver}
+        assert ("critical" in alone) is (rule.id == "distress-contact")

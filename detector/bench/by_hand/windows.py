@@ -22,7 +22,7 @@ _MANY = 256
 
 
 class History:
-    """Events with an amount each, exact: how many, and how much, in any stretch of time up to `reach_us` ago."""
+    """Events with an amount each, exact: how many and how much since any instant up to `reach_us` ago."""
 
     __slots__ = ("reach_us", "times", "total", "totals")
 

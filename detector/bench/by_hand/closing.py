@@ -1,0 +1,250 @@
+"""Sessions that are over: what they were like, and the rules that are judged then."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import sqrt
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from detector.bench.by_hand.terms import (
+    CRITICAL,
+    DAY_US,
+    HIGH,
+    HOUR_US,
+    LOW,
+    MEDIUM,
+    MONTH_US,
+    NEVER,
+    WEEK_US,
+    Terms,
+    at_least,
+)
+
+if TYPE_CHECKING:
+    from detector.bench.by_hand.player import ByHand
+    from detector.bench.by_hand.session import Session
+
+BINGE = Terms("binge@1", WEEK_US)
+CHASING = Terms("chasing@1", WEEK_US)
+DEPLETION = Terms("account-depletion@1", 2 * WEEK_US)
+ERRATIC = Terms("erratic-play@1", 2 * WEEK_US)
+LOSS_HABIT = Terms("loss-against-habit@1", 3 * DAY_US)
+SPEED = Terms("speed-after-losses@1", 2 * WEEK_US)
+STAKES_RISE = Terms("stake-escalation@1", WEEK_US)
+STAKES_VARY = Terms("stake-variability@1", 2 * WEEK_US)
+
+_REACH_US = 67 * DAY_US
+_MANY = 128
+_HABIT_FROM = 5 * WEEK_US
+_SECOND_US = 1_000_000
+
+
+class Closed(NamedTuple):
+    """A session that is over; money in minor units, times in µs."""
+
+    lasted: int
+    bets: int
+    staked: int
+    lost: int
+    deviation: float | None
+    is_climb: bool
+    is_chase: bool
+    depleted: bool | None
+    after_loss: int | None
+    after_win: int | None
+
+
+class Past:
+    """A player's sessions that are over, in the order in which they closed."""
+
+    __slots__ = ("at", "sessions")
+
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.sessions: list[Closed] = []
+
+    def add(self, at: int, closed: Closed) -> None:
+        """Add one."""
+        if len(self.at) >= _MANY and self.at[_MANY // 2] <= at - _REACH_US:
+            del self.at[: _MANY // 2], self.sessions[: _MANY // 2]
+        self.at.append(at)
+        self.sessions.append(closed)
+
+    def within(self, after: int, upto: int = NEVER) -> list[Closed]:
+        """Those that closed later than an instant, and up to another one."""
+        stop = len(self.at) if upto == NEVER else bisect_right(self.at, upto)
+        return self.sessions[bisect_right(self.at, after) : stop]
+
+    def weeks(self, at: int) -> list[list[Closed]]:
+        """Those of each of the last five weeks, the latest first."""
+        return [self.within(at - WEEK_US * (n + 1), at - WEEK_US * n) for n in range(5)]
+
+
+def reckon(session: Session, ended: int) -> Closed:
+    """What a session was like."""
+    bets, first, highest = session.bets_in, session.stake_first, session.stake_max
+    deviation = None
+    if bets >= 2:
+        deviation = sqrt(max(0, bets * session.squares - session.staked * session.staked)) / bets
+    # The sign of the least-squares slope is that of its numerator.
+    is_rising = bets * session.weighted > session.times * session.staked and at_least(highest, 5.0 * first)
+    depleted = None if session.balance is None or not bets else session.balance < session.stake
+    after_loss = int(median(session.gaps_lost)) if session.gaps_lost else None
+    after_win = int(median(session.gaps_won)) if session.gaps_won else None
+    is_hurrying = after_loss is not None and after_win is not None and after_loss <= 0.5 * after_win
+    return Closed(
+        lasted=ended - session.start,
+        bets=bets,
+        staked=session.staked,
+        lost=session.lost,
+        deviation=deviation,
+        is_climb=bets >= 10 and is_rising and highest >= 500,
+        is_chase=bets >= 5 and session.deposits_in >= 3 and depleted is True and (is_rising or is_hurrying),
+        depleted=depleted,
+        after_loss=after_loss,
+        after_win=after_win,
+    )
+
+
+def account_depletion(p: ByHand, now: Closed, at: int) -> None:
+    if not now.depleted:
+        return
+    known = [each.depleted for each in p.past.within(at - MONTH_US) if each.depleted is not None]
+    emptied, played = sum(known), len(known)
+    if emptied >= 3 and emptied >= 0.5 * played:
+        level = (
+            CRITICAL
+            if emptied >= 12 and at_least(emptied, 0.8 * played)
+            else HIGH
+            if emptied >= 6
+            else MEDIUM
+        )
+        p.held(DEPLETION, at, level)
+
+
+def binge(p: ByHand, _: Closed, at: int) -> None:
+    past = p.past
+    burst = sum(each.lasted for each in past.within(at - 3 * DAY_US) if each.bets)
+    if burst < 3 * HOUR_US or any(each.bets for each in past.within(at - 10 * DAY_US, at - 3 * DAY_US)):
+        return
+    before = [each.lasted for each in past.within(at - 66 * DAY_US, at - 10 * DAY_US) if each.bets]
+    if len(before) >= 3:
+        habit = sum(before) / len(before)
+        if burst >= 3.0 * habit:
+            p.held(BINGE, at, HIGH if burst >= 9 * HOUR_US and burst >= 6.0 * habit else MEDIUM)
+
+
+def chasing(p: ByHand, now: Closed, at: int) -> None:
+    if now.is_chase:
+        again = sum(each.is_chase for each in p.past.within(at - 2 * WEEK_US)) >= 2
+        p.held(CHASING, at, CRITICAL if again else HIGH)
+
+
+def stake_escalation(p: ByHand, now: Closed, at: int) -> None:
+    if now.is_climb:
+        climbs = sum(each.is_climb for each in p.past.within(at - WEEK_US))
+        if climbs >= 2:
+            p.held(STAKES_RISE, at, CRITICAL if climbs >= 6 else HIGH)
+
+
+def loss_against_habit(p: ByHand, now: Closed, at: int) -> None:
+    lost = now.lost
+    if not at_least(lost, 10_000):
+        return
+    upto = at - _SECOND_US
+    before = [each.lost for each in p.past.within(upto - 28 * DAY_US, upto) if each.bets]
+    count = len(before)
+    if count >= 10:
+        total = sum(before)
+        habit, spread = (
+            total / count,
+            sqrt(count * sum(each * each for each in before) - total * total) / count,
+        )
+        if at_least(lost, habit + 3.0 * spread):
+            twice = at_least(lost, 50_000) and at_least(lost, habit + 6.0 * spread)
+            p.held(LOSS_HABIT, at, HIGH if twice else MEDIUM)
+
+
+def stake_variability(p: ByHand, _: Closed, at: int) -> None:
+    week = [each.staked for each in p.past.within(at - WEEK_US) if each.bets]
+    if len(week) < 3 or at - p.first < _HABIT_FROM:
+        return
+    spread = _spread(week)
+    if spread is None or not at_least(spread, 10_000):
+        return
+    before = [_spread([each.staked for each in one if each.bets]) for one in p.past.weeks(at)[1:]]
+    if _stands_out(spread, before, 3.0):
+        p.held(STAKES_VARY, at, HIGH)
+
+
+def erratic_play(p: ByHand, _: Closed, at: int) -> None:
+    week = [each.deviation for each in p.past.within(at - WEEK_US) if each.bets >= 5]
+    if len(week) < 3 or at - p.first < _HABIT_FROM:
+        return
+    unrest = _mean(week)
+    if unrest is None or not at_least(unrest, 200):
+        return
+    before = [_mean([each.deviation for each in one if each.bets >= 5]) for one in p.past.weeks(at)[1:]]
+    if _stands_out(unrest, before, 3.0):
+        p.held(ERRATIC, at, MEDIUM)
+
+
+def speed_after_losses(p: ByHand, _: Closed, at: int) -> None:
+    played = [each for each in p.past.within(at - WEEK_US) if each.bets >= 10]
+    if len(played) < 3 or at - p.first < _HABIT_FROM:
+        return
+    after_loss, after_win = (
+        _mean([each.after_loss for each in played]),
+        _mean([each.after_win for each in played]),
+    )
+    if after_loss is None or after_win is None:
+        return
+    weeks = [[each for each in one if each.bets >= 10] for one in p.past.weeks(at)[1:]]
+    losses = [_mean([each.after_loss for each in one]) for one in weeks]
+    wins = [_mean([each.after_win for each in one]) for one in weeks]
+    usual, usual_win = _mean_of_all(losses), _mean_of_all(wins)
+    if usual is None or usual_win is None:
+        return
+    if after_loss <= 0.75 * usual and after_win >= 0.9 * usual_win and _at_most(_z(after_loss, losses), -2):
+        p.held(SPEED, at, LOW)
+
+
+def _mean(values: list[float | None] | list[int | None]) -> float | None:
+    """The mean of what is known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _mean_of_all(values: list[float | None]) -> float | None:
+    """The mean where all is known."""
+    return None if None in values else _mean(values)
+
+
+def _spread(values: list[int]) -> float | None:
+    """The standard deviation of two or more."""
+    count = len(values)
+    if count < 2:
+        return None
+    total = sum(values)
+    return sqrt(count * sum(value * value for value in values) - total * total) / count
+
+
+def _z(value: float, before: list[float | None]) -> float | None:
+    """How many standard deviations of four earlier weeks a value is away from their mean."""
+    weeks = [each for each in before if each is not None]
+    if len(weeks) < len(before):
+        return None
+    mean = sum(weeks) / len(weeks)
+    spread = sqrt(sum((each - mean) ** 2 for each in weeks) / len(weeks))
+    return (value - mean) / spread if spread else None
+
+
+def _stands_out(value: float, before: list[float | None], ratio: float) -> bool:
+    """Whether a week is a multiple of the four before it, and two of their standard deviations away."""
+    usual, z = _mean_of_all(before), _z(value, before)
+    return usual is not None and at_least(value, ratio * usual) and z is not None and at_least(z, 2)
+
+
+def _at_most(value: float | None, threshold: float) -> bool:
+    return value is not None and at_least(-value, -threshold)
