@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     interventions_kept: int = Field(
         default=100_000,
         ge=1,
-        description="Interventions kept on their stream, and as many that are done; what is undone is never "
-        "dropped.",
+        description="Interventions kept on their stream, as many that are done, and as many that lapsed; "
+        "what is undone is never dropped.",
     )
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
     log_format: Literal["console", "json"] = Field(

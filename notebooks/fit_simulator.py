@@ -274,7 +274,7 @@ print(
 # distance of the logarithms, as a factor).
 
 # %%
-PLAYERS: dict[Level, int] = {0: 250, 3: 150, 4: 80, 5: 80}
+PLAYERS: dict[Level, int] = {0: 200, 3: 100, 4: 60, 5: 60}
 config = Config(days=90, seed=1, troubled=0.1)
 simulated = {level: list(marginals.simulated(level, PLAYERS[level], config)) for level in LEVELS}
 
@@ -441,7 +441,7 @@ def cross_validated(features: np.ndarray, positive: np.ndarray, folds: int = 5) 
     return scores
 
 
-config = Config(players=800, days=90, seed=3, troubled=0.15)
+config = Config(players=600, days=90, seed=3, troubled=0.2)
 end_us = int(config.start.timestamp()) * 1_000_000 + config.days * DAY_US
 features, peaks = [], []
 for fate in fates(config):

@@ -1,9 +1,9 @@
 """The embedded driver: reads events from a Redis stream, and stores what follows from them.
 
 A batch's players, marks, alerts, interventions, notes, refusals and the place in the stream move in ONE
-transaction, so a detector killed at any moment leaves the state of some batch's end, and its successor goes on from there:
-no event counts twice and no alert is written twice. The same holds when Redis goes away, or the lease: what
-is in memory is thrown away and read again.
+transaction, so a detector killed at any moment leaves the state of some batch's end, and its successor goes
+on from there: no event counts twice and no alert is written twice. The same holds when Redis goes away, or
+the lease: what is in memory is thrown away and read again.
 
 Reading has no side effect (XREAD, not XREADGROUP): the group on the stream only says how far the stored
 state has come, and moves with it. A detector that lost its lease can therefore take nothing away from the
@@ -27,7 +27,7 @@ from redis.retry import Retry
 
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.faults import where
-from detector.drivers.interventions import drop_oldest_done, prepare, queue
+from detector.drivers.interventions import drop_oldest, prepare, queue
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.rates import WatchedRates
 from detector.drivers.streams import (
@@ -71,7 +71,7 @@ class Options:
     `batch` is the most events in one transaction; `lease_s` how long after its last sign a detector counts
     as gone; `tick_every_s` the pause after which the clock ticks on; `alerts_kept` (as many of rules in
     shadow), `dead_kept` and `feed_kept` bound what Redis keeps of each; `look_every_s` is how often the
-    file of rates is looked at. `interventions_kept` bounds the interventions on their stream, and those done;
+    file of rates is looked at. `interventions_kept` bounds the interventions on their stream, and those over;
     an alert opened longer than `intervene_within_s` ago asks for nothing.
     """
 
@@ -187,6 +187,7 @@ class _Term:
     beat_at: float = 0.0
     trimmed_at: float = 0.0
     looked_at: float = 0.0
+    withheld: int = 0
     last_us: int = 0
     dead: list[dict[Any, Any]] = field(default_factory=list)
 
@@ -227,11 +228,14 @@ class _Term:
         else:
             self._tick_on()
             self._beat("running")
+            if self.withheld:
+                log.info("alerts of the past asked for nothing", interventions=self.withheld)
+                self.withheld = 0
         if time.monotonic() - self.trimmed_at >= _TRIM_S:
             self.trimmed_at = time.monotonic()
             trim_behind_readers(self.redis, EVENTS)
             trim_behind_readers(self.redis, INTERVENTIONS)
-            drop_oldest_done(self.redis, self.options.interventions_kept)
+            drop_oldest(self.redis, self.options.interventions_kept)
         if self.rates is not None and time.monotonic() - self.looked_at >= self.options.look_every_s:
             self.looked_at = time.monotonic()
             self._keep_rates(self.rates.look(self.engine.high_us))
@@ -291,8 +295,7 @@ class _Term:
             self.clock(),
             int(options.intervene_within_s * 1_000_000),
         )
-        if asked.withheld:
-            log.info("alerts of the past ask for nothing", interventions=asked.withheld)
+        self.withheld += asked.withheld
         with self.lease.transaction() as pipe:
             records: dict[Any, Any] = dict(self.engine.records())
             if records:

@@ -18,6 +18,7 @@ from detector.drivers.streams import (
     INTERVENTIONS,
     INTERVENTIONS_DONE,
     INTERVENTIONS_ENDS,
+    INTERVENTIONS_LAPSED,
     INTERVENTIONS_RUNNING,
     INTERVENTIONS_UNDONE,
     intervention_key,
@@ -98,14 +99,16 @@ def queue(pipe: Pipeline, asked: Asked, kept: int) -> None:
             pipe.hdel(INTERVENTIONS_RUNNING, player)
 
 
-def drop_oldest_done(redis: Redis, kept: int) -> int:
-    """Drop the done ones beyond the latest `kept`; returns how many. What is not done is never dropped."""
-    excess = redis.zcard(INTERVENTIONS_DONE) - kept
-    if excess <= 0:
-        return 0
-    oldest: Any = redis.zrange(INTERVENTIONS_DONE, 0, min(excess, 1000) - 1)
-    with redis.pipeline(transaction=True) as pipe:
-        pipe.delete(*(intervention_key(each.decode()) for each in oldest))
-        pipe.zrem(INTERVENTIONS_DONE, *oldest)
-        pipe.execute()
-    return len(oldest)
+def drop_oldest(redis: Redis, kept: int) -> int:
+    """Drop those done, and those lapsed, beyond the `kept` due last; returns how many."""
+    dropped = 0
+    for over in (INTERVENTIONS_DONE, INTERVENTIONS_LAPSED):
+        excess = redis.zcard(over) - kept
+        if excess > 0:
+            oldest: Any = redis.zrange(over, 0, min(excess, 1000) - 1)
+            with redis.pipeline(transaction=True) as pipe:
+                pipe.delete(*(intervention_key(each.decode()) for each in oldest))
+                pipe.zrem(over, *oldest)
+                pipe.execute()
+            dropped += len(oldest)
+    return dropped

@@ -197,8 +197,8 @@ class Engine:
             self._touched.append(p)
         if p.currency is None and kind.has_currency:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
-        if p.home is None and event.jurisdiction is not None:
-            p.home = (at, event.jurisdiction)
+        if p.home is None and (event.jurisdiction is not None or event.brand is not None):
+            self._settle_home(p, event, at)
         if not kind.is_bet or event.replaces is not None or p.awaited is not None:
             self._apply_any(p, event, kind, at, name)
             return _ACCEPTED
@@ -245,6 +245,11 @@ class Engine:
         if self.judges.made:
             self._judged(p, clock, live=True)
         return _ACCEPTED
+
+    def _settle_home(self, p: Player, event: AnyEvent, at: int) -> None:
+        jurisdiction = event.jurisdiction or self._around.places.jurisdiction(event.brand, None)
+        if jurisdiction is not None:
+            p.home = (at, jurisdiction)
 
     def _known(self, same: bool) -> Outcome:
         if same:

@@ -62,10 +62,14 @@ class Rater:
                 effects.interventions += interventions(alert, jurisdiction, at_us, self.ladder)
 
     def jurisdiction(self, p: Player, at_us: int) -> str | None:
-        """Where the player was at an instant: by the profile in force, else by the first event that said."""
+        """Where the player was at an instant.
+
+        By the profile in force, else by the first event that said (or whose brand does), else where the
+        deployment's players are.
+        """
         for since, _, jurisdiction in reversed(p.profile or ()):
             if since <= at_us and jurisdiction is not None:
                 return jurisdiction
-        if p.home is None or p.home[0] > at_us:
-            return None
-        return p.home[1]
+        if p.home is not None and p.home[0] <= at_us:
+            return p.home[1]
+        return self.places.jurisdiction(None, None)

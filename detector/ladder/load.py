@@ -56,7 +56,7 @@ def read(path: Path) -> Reading:
     """Read one ladder.yml; never raises for what the file holds."""
     reading = Reading(str(path))
     try:
-        root = read_source(read_file(path))
+        root = read_source(read_file(path), "ladder")
     except Fault as fault:
         reading.findings.append(Finding(reading.path, fault.place.line, fault.place.column, fault.message))
         return reading

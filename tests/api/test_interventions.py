@@ -11,7 +11,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from detector.drivers.interventions import Asked, drop_oldest_done, queue
+from detector.drivers.interventions import Asked, drop_oldest, queue
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention
@@ -327,16 +327,20 @@ class TestPages:
         assert [each["name"] for each in response.json()["parameters"]] == [name]
 
 
-async def test_only_what_is_done_is_ever_dropped_the_oldest_first(
-    client: httpx.AsyncClient, redis: Redis, friction: dict[str, Intervention]
+async def test_what_is_over_is_dropped_the_oldest_first_and_nothing_undone_ever(
+    valkey: Server, client: httpx.AsyncClient, redis: Redis, friction: dict[str, Intervention]
 ) -> None:
     later = asked("L2", opened_us=NOW_US + DAY_US, alert_id="a2")
     store(redis, *later.values())
     for each in (*later.values(), friction["deposit_hold"]):
         await acknowledge(client, each)
-    assert drop_oldest_done(redis, 3) == 1
-    assert drop_oldest_done(redis, 3) == 0
+    assert drop_oldest(redis, 3) == 1
+    assert drop_oldest(redis, 3) == 0
     dropped = await client.get(f"/v1/interventions/{friction['deposit_hold'].id}")
     assert problem(dropped) == (404, "unknown-intervention")
     assert len(await ids(client, "done")) == 3
-    assert len(await ids(client, "undone")) == 3
+    async with serving(valkey.url, now_us=NOW_US + 100 * DAY_US) as much_later:
+        assert len(await ids(much_later, "lapsed")) == 2
+        assert drop_oldest(redis, 1) == 3
+        assert await ids(much_later, "lapsed") == [friction["marketing_off"].id]
+        assert await ids(much_later, "undone") == [friction["human_review"].id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,11 +21,12 @@ from detector.drivers.replay import replay_log
 from detector.errors import InputError
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
-from detector.language.pack import default_pack, load_pack
+from detector.language.pack import load_rules
+from detector.language.rule import Rule
 from detector.mapping.catalogue import find_mapping
 from detector.mapping.feed import translate
+from tests.drivers.small import QUIET_HOUR, THIRD_DEPOSIT
 
-RULES = load_pack(default_pack()).rules
 CURRENCIES = Currencies()
 MAPPING = find_mapping("topics", CURRENCIES)
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -73,6 +75,19 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def rules_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rules")
+    (path / "third-deposit.yml").write_text(THIRD_DEPOSIT.format(status="live"), "utf-8")
+    (path / "quiet-hour.yml").write_text(QUIET_HOUR, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def rules(rules_dir: Path) -> list[Rule]:
+    return load_rules(rules_dir)
+
+
 def mapped(feed: Path) -> Path:
     """The feed's events, as `tiltwatch map` writes them."""
     path = feed.with_name("events.jsonl")
@@ -83,20 +98,20 @@ def mapped(feed: Path) -> Path:
 
 
 def outcome(
-    log: Path, foreign: ForeignLog | None, jobs: int = 1
+    log: Path, rules: list[Rule], foreign: ForeignLog | None, jobs: int = 1
 ) -> tuple[list[bytes], list[bytes], Tally, int]:
     letters: list[bytes] = []
     with (
         LogReader(str(log)) as reader,
-        replay_log(reader, Detection(RULES), foreign=foreign, jobs=jobs, dead=letters.append) as found,
+        replay_log(reader, Detection(rules), foreign=foreign, jobs=jobs, dead=letters.append) as found,
     ):
         return list(found.alerts()), letters, found.tally, found.lines
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_it_finds_what_the_mapped_log_does(feed: Path, jobs: int) -> None:
-    alerts, _, tally, _ = outcome(mapped(feed), None)
-    found, letters, with_mapping, lines = outcome(feed, ForeignLog(MAPPING, CURRENCIES), jobs)
+def test_it_finds_what_the_mapped_log_does(feed: Path, rules: list[Rule], jobs: int) -> None:
+    alerts, _, tally, _ = outcome(mapped(feed), rules, None)
+    found, letters, with_mapping, lines = outcome(feed, rules, ForeignLog(MAPPING, CURRENCIES), jobs)
     assert len(alerts) > 10
     assert found == alerts
     assert lines == feed.read_bytes().count(b"\n")
@@ -115,34 +130,31 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(app, ["replay", *map(str, words)], env={"COLUMNS": "200"})
 
 
-def test_the_command(feed: Path, tmp_path: Path) -> None:
-    result = run(feed, "--with", "topics", "--alerts", tmp_path / "alerts", "--dead", tmp_path / "dead")
+def test_the_command(feed: Path, rules_dir: Path, tmp_path: Path) -> None:
+    alerts, plain, dead = tmp_path / "alerts", tmp_path / "plain", tmp_path / "dead"
+    result = run(feed, "--with", "topics", "--rules", rules_dir, "--alerts", alerts, "--dead", dead)
     assert result.exit_code == 0, result.exception
     assert "left out by the mapping" in result.output
-    assert run(mapped(feed), "--alerts", tmp_path / "plain").exit_code == 0
-    assert (tmp_path / "alerts").read_bytes() == (tmp_path / "plain").read_bytes() != b""
-    assert len((tmp_path / "dead").read_bytes().splitlines()) == 24
+    assert run(mapped(feed), "--rules", rules_dir, "--alerts", plain).exit_code == 0
+    assert alerts.read_bytes() == plain.read_bytes() != b""
+    assert len(dead.read_bytes().splitlines()) == 24
     assert isinstance(run(feed, "--with", "topic").exception, InputError)
 
 
-def test_a_replay_does_not_go_on_with_another_mapping(feed: Path, tmp_path: Path) -> None:
-    own = tmp_path / "topics.yml"
+def test_a_replay_goes_on_with_the_same_mapping_only(feed: Path, rules_dir: Path, tmp_path: Path) -> None:
+    own, state, alerts = tmp_path / "topics.yml", tmp_path / "state", tmp_path / "alerts"
     own.write_bytes(MAPPING.path.read_bytes())
-    words = (
-        feed,
-        "--with",
-        own,
-        "--resume",
-        tmp_path / "state",
-        "--every",
-        "0",
-        "--alerts",
-        tmp_path / "alerts",
-    )
-    assert run(*words).exit_code == 0
-    first = (tmp_path / "alerts").read_bytes()
-    assert run(*words).exit_code == 0
-    assert (tmp_path / "alerts").read_bytes() == first
+    words = (feed, "--with", own, "--rules", rules_dir, "--resume", state, "--every", "0", "--alerts", alerts)
+    short = tmp_path / "short.jsonl"
+    short.write_bytes(b"".join(feed.read_bytes().splitlines(keepends=True)[:4000]))
+    assert run(short, *words[1:]).exit_code == 0
+    resumed = run(*words)
+    assert resumed.exit_code == 0
+    gone_on = alerts.read_bytes()
+    assert run(feed, *words[1:5], "--alerts", alerts).exit_code == 0
+    assert alerts.read_bytes() == gone_on != b""
+    # What was left out before the interruption counts too.
+    assert re.search(r"left out by the mapping +│ +8 ", resumed.output)
     own.write_bytes(own.read_bytes() + b"# changed\n")
     error = run(*words).exception
     assert isinstance(error, InputError)

@@ -118,6 +118,26 @@ def test_an_alert_asks_for_what_the_ladder_of_the_players_place_says(
     assert redis.zrange("tw:interventions:ends", 0, -1) == [off["id"].encode()]
 
 
+@pytest.mark.parametrize(
+    ("jurisdiction", "level", "asked"),
+    [("CA-ON", "L0", "show_information"), ("GB", "L1", "personal_message"), (None, "L0", "show_information")],
+)
+def test_the_band_raises_the_level_where_the_place_asks_for_it(
+    valkey: Server, redis: Redis, rules: Path, jurisdiction: str | None, level: str, asked: str
+) -> None:
+    for path in rules.glob("*.yml"):
+        text = path.read_text()
+        path.write_text(
+            text.replace("respond: {high: L2, critical: L4}", "respond: {high: L0, critical: L4}")
+        )
+    place_of = {} if jurisdiction is None else {"jurisdiction": jurisdiction}
+    events = [event(f"e{n}", NOON_US + n * MINUTE_US, **place_of) for n in range(3)]
+    detect(valkey, redis, rules, events)
+    (alert,) = alerts(redis)
+    assert (alert["band"], alert["response"]) == ("medium", level)
+    assert [(each["action"], each["level"]) for each in sent(redis)] == [(asked, level)]
+
+
 def test_a_crowd_of_alerts_asks_once_and_an_escalation_for_what_is_new(
     valkey: Server, redis: Redis, rules: Path
 ) -> None:

@@ -53,7 +53,7 @@ class Rule:
             return Reader(str(text), params, names, currencies)
 
         def duration(text: str) -> int:
-            return int(Reader(str(text)).literal().amount)
+            return Reader(str(text), params).duration()
 
         for name, text in document.get("let", {}).items():
             names[name] = reader(text).let()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tests.oracle.history import MONEY_FIELDS, SECOND, Arrival, History, Session
@@ -34,6 +34,19 @@ class Moment:
     by_time: bool = False  # a moment, where a correction stands from its own time on
     closings: tuple[float, float, float] = (0, 0, 0)
 
+    def of(self, arrival: Arrival) -> Moment:
+        """The same, one event being looked at."""
+        return Moment(
+            self.history,
+            self.at,
+            self.session,
+            self.currency,
+            self.rates,
+            arrival,
+            self.by_time,
+            self.closings,
+        )
+
     def seen(self, event_type: str) -> list[Arrival]:
         """What arrived, or the sessions that have closed; those of later times still among them."""
         if event_type != SUMMARY:
@@ -61,7 +74,7 @@ def looked_up(wanted: Quantity, where: Term | None) -> Term:
     """A quantity of those events for which `where` is true."""
 
     def accepts(moment: Moment, arrival: Arrival) -> bool:
-        return where is None or where(replace(moment, arrival=arrival)) == truth(True)
+        return where is None or where(moment.of(arrival)) == truth(True)
 
     def term(moment: Moment) -> Known:
         return measured(

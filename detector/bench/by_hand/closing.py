@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 BINGE = Terms("binge@1", WEEK_US)
 CHASING = Terms("chasing@1", WEEK_US)
-DEPLETION = Terms("account-depletion@1", 2 * WEEK_US)
+DEPLETION = Terms("account-depletion@1", MONTH_US, MONTH_US)
 ERRATIC = Terms("erratic-play@1", 2 * WEEK_US)
 LOSS_HABIT = Terms("loss-against-habit@1", 3 * DAY_US)
-SPEED = Terms("speed-after-losses@1", 2 * WEEK_US)
+SPEED = Terms("speed-after-losses@1", MONTH_US)
 STAKES_RISE = Terms("stake-escalation@1", WEEK_US)
 STAKES_VARY = Terms("stake-variability@1", 2 * WEEK_US)
 
@@ -111,16 +111,9 @@ def account_depletion(p: ByHand, now: Closed, at: int) -> None:
     if not now.depleted:
         return
     known = [each.depleted for each in p.past.within(at - MONTH_US) if each.depleted is not None]
-    emptied, played = sum(known), len(known)
-    if emptied >= 3 and emptied >= 0.5 * played:
-        level = (
-            CRITICAL
-            if emptied >= 12 and at_least(emptied, 0.8 * played)
-            else HIGH
-            if emptied >= 6
-            else MEDIUM
-        )
-        p.held(DEPLETION, at, level)
+    emptied = sum(known)
+    if emptied >= 5 and emptied >= 0.5 * len(known):
+        p.held(DEPLETION, at, HIGH if emptied >= 10 else MEDIUM)
 
 
 def binge(p: ByHand, _: Closed, at: int) -> None:
@@ -191,22 +184,12 @@ def erratic_play(p: ByHand, _: Closed, at: int) -> None:
 
 
 def speed_after_losses(p: ByHand, _: Closed, at: int) -> None:
-    played = [each for each in p.past.within(at - WEEK_US) if each.bets >= 10]
-    if len(played) < 3 or at - p.first < _HABIT_FROM:
-        return
-    after_loss, after_win = (
-        _mean([each.after_loss for each in played]),
-        _mean([each.after_win for each in played]),
-    )
-    if after_loss is None or after_win is None:
-        return
-    weeks = [[each for each in one if each.bets >= 10] for one in p.past.weeks(at)[1:]]
-    losses = [_mean([each.after_loss for each in one]) for one in weeks]
-    wins = [_mean([each.after_win for each in one]) for one in weeks]
-    usual, usual_win = _mean_of_all(losses), _mean_of_all(wins)
-    if usual is None or usual_win is None:
-        return
-    if after_loss <= 0.75 * usual and after_win >= 0.9 * usual_win and _at_most(_z(after_loss, losses), -2):
+    hasty = known = 0
+    for each in p.past.within(at - MONTH_US):
+        if each.bets >= 20 and each.after_loss is not None and each.after_win is not None:
+            known += 1
+            hasty += each.after_loss <= 0.9 * each.after_win
+    if hasty >= 2 and hasty >= 0.5 * known:
         p.held(SPEED, at, LOW)
 
 
@@ -244,7 +227,3 @@ def _stands_out(value: float, before: list[float | None], ratio: float) -> bool:
     """Whether a week is a multiple of the four before it, and two of their standard deviations away."""
     usual, z = _mean_of_all(before), _z(value, before)
     return usual is not None and at_least(value, ratio * usual) and z is not None and at_least(z, 2)
-
-
-def _at_most(value: float | None, threshold: float) -> bool:
-    return value is not None and at_least(-value, -threshold)

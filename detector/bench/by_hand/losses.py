@@ -20,8 +20,7 @@ def net_loss(p: ByHand, _: Any, at: int, __: Session | None) -> None:
     day, month = loss(at, 1), loss(at, 30)
     week = min(loss(at, 7), loss(at, 7, WEEK_US), loss(at, 7, 2 * WEEK_US))
     if at_least(day, 100_000) or at_least(month, 300_000) or at_least(week, 95_000):
-        twice = at_least(day, 200_000) or at_least(month, 600_000) or at_least(week, 190_000)
-        p.held(NET_LOSS, at, CRITICAL if twice else HIGH)
+        p.held(NET_LOSS, at, HIGH)
 
 
 def bonus_after_loss(p: ByHand, _: Any, at: int, __: Session | None) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ACTIVE_DAYS = Terms("active-days@1", MONTH_US, MONTH_US)
 BREADTH = Terms("product-breadth@1", MONTH_US)
-DAILY = Terms("daily-play-time@1", DAY_US, WEEK_US)
+DAILY = Terms("daily-play-time@1", WEEK_US, WEEK_US)
 LONG = Terms("long-session@2", WEEK_US, WEEK_US)
 NIGHT = Terms("night-play@2", WEEK_US, MONTH_US)
 RISKIER = Terms("riskier-product@1", MONTH_US)
