@@ -28,7 +28,7 @@ from detector.language.pack import default_pack, load_pack
 from detector.simulator import Config, arrivals, truths
 
 BANDS: Final = ("low", "medium", "high", "critical")
-EVENTS_A_PLAYER: Final = 900
+EVENTS_A_PLAYER: Final = 1200
 """With which the simulated players' logs are about ninety days long."""
 MOST: Final = 0.5
 """A rule that alerts for more than this share of the players fires for most."""

@@ -25,8 +25,8 @@ INTAKE = "bytewax, strict and repeats told"
 DECODE = "msgspec decode alone"
 
 _LOG_PEER = (
-    "the peer finds the same alerts, but does not look for late events, corrections, other currencies and "
-    "evidence, and judges moments on a player's next event"
+    "the peer finds the same alerts, without score, response, text and evidence; it does not look for late "
+    "events, corrections and other currencies, and judges moments on a player's next event"
 )
 _ALONE = "nor does it look for repeats, duplicate keys and unknown currencies, as tiltwatch does"
 _INTAKE = "like tiltwatch it looks for repeats and conflicts of 48 h, duplicate keys and unknown currencies"

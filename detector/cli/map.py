@@ -19,10 +19,11 @@ from detector.cli.outputs import distinct, writer
 from detector.drivers.letters import dead_letter
 from detector.drivers.lines import LogReader
 from detector.errors import InputError
-from detector.events.decode import Decoder
+from detector.events.decode import CONFLICT, Decoder, Refusal
 from detector.events.money import Currencies
+from detector.events.vocabulary import Tick
 from detector.mapping.catalogue import check_mappings, find_mapping, mapping_files, packaged_mappings
-from detector.mapping.feed import FeedMapping, translate
+from detector.mapping.feed import FeedMapping, Taken, translate
 
 
 def command(
@@ -77,9 +78,15 @@ def _packaged() -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
+IDS = 1_000_000
+"""Ids of events that are remembered, to tell those that come twice."""
+
+
 @dataclass(slots=True)
 class _Counts:
     messages: int = 0
+    repeated: int = 0
+    contents: dict[int, int] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -115,27 +122,45 @@ def _line(
 ) -> None:
     found = translate(mapping, decoder, raw)
     counts.messages += 1
+    counts.dropped.update(found.dropped)
+    refusals = [] if found.refusal is None else [found.refusal]
     for taken in found.taken:
+        if _is_other(taken, counts):
+            refusals.append(Refusal("conflict", CONFLICT, raw))
+            continue
         counts.events[taken.event.type] += 1
         tell(taken.raw)
-    counts.dropped.update(found.dropped)
-    if found.refusal is None:
-        return
-    counts.refused[found.refusal.reason] += 1
-    if bury is None:
-        print(f"line {number}: {found.refusal.reason}: {found.refusal.detail}", file=sys.stderr)
-    else:
-        bury(dead_letter(number, found.refusal).text)
+    for refusal in refusals:
+        counts.refused[refusal.reason] += 1
+        if bury is None:
+            print(f"line {number}: {refusal.reason}: {refusal.detail}", file=sys.stderr)
+        else:
+            bury(dead_letter(number, refusal).text)
+
+
+def _is_other(taken: Taken, counts: _Counts) -> bool:
+    """Whether an event's id was there with other content, which mostly means an id put together wrongly."""
+    event = taken.event
+    if isinstance(event, Tick):
+        return False
+    key = hash((event.player, event.source, event.id))
+    known = counts.contents.get(key)
+    if known is None and len(counts.contents) < IDS:
+        counts.contents[key] = taken.content
+    counts.repeated += known == taken.content
+    return known is not None and known != taken.content
 
 
 def _show(mapping: FeedMapping, counts: _Counts, console: Console) -> None:
     table = Table("what", "", title=mapping.title, show_header=False, title_justify="left")
     rows = {"messages": counts.messages, "events": sum(counts.events.values())}
     rows |= {f"  {name}": n for name, n in sorted(counts.events.items())}
+    rows["repeated (the same again)"] = counts.repeated
     rows["dropped"] = sum(counts.dropped.values())
     rows |= {f"  {why}": n for why, n in sorted(counts.dropped.items())}
     rows["refused"] = sum(counts.refused.values())
     rows |= {f"  {reason}": n for reason, n in sorted(counts.refused.items())}
     for name, n in rows.items():
-        table.add_row(name, f"{n:,}")
+        if n or name in ("messages", "events", "dropped", "refused"):
+            table.add_row(name, f"{n:,}")
     console.print(table)

@@ -35,8 +35,9 @@ def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     findings = [*check_rules(wanted, read_currencies(own)), *score.check(wanted), *ladder.check(wanted)]
     _stop_on(sorted(findings))
     rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
-    names = sorted({file.name for path in wanted for file in _beside(path)})
-    typer.echo(f"{' and '.join([*rules, *names])} checked, nothing found")
+    named = [*rules, *sorted({file.name for path in wanted for file in _beside(path)})]
+    told = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+    typer.echo(f"{told} checked, nothing found")
 
 
 @app.command("test")

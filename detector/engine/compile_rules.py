@@ -103,6 +103,16 @@ class _Judgement(Emitter):
         self.rule = rule
         self.settled = plan.is_settled(rule)
 
+    def cost(self, node: Expression) -> int:
+        dear = 0
+        for each in quantities(node, dict(self.rule.lets)):
+            if isinstance(each, Habit):
+                dear += 4
+            elif isinstance(each, Quantity) and each.aggregate in PICKS and each.window.scope == "over":
+                # Chosen among tiles or rows one by one, where others are the difference of two totals.
+                dear += 8 if each.type == "bet" else 2
+        return dear
+
     @property
     def _now(self) -> str:
         """A moment sees a correction from its own time on, an event as soon as it is here."""

@@ -86,6 +86,10 @@ class Emitter:
         """The value of a quantity, a name, a `since` …"""
         raise NotImplementedError
 
+    def cost(self, node: Expression) -> int:
+        """How dear an operand is to look at; those of equal cost stay in their order."""
+        return 0
+
     def emit(self, node: Expression) -> Value:
         """The value of any expression; the same one is computed once."""
         known = self._done.get(node)
@@ -160,7 +164,8 @@ class Emitter:
         block = self.block
         operands = node.operands if isinstance(node, Logic) and node.operator == "and" else (node,)
         unknown = False
-        for operand in operands:
+        # The order changes nothing but how soon one knows.
+        for operand in sorted(operands, key=self.cost):
             value = self.emit(operand)
             if value.maybe and not unknown:
                 block.line("unknown = False")

@@ -41,6 +41,7 @@ from detector.players.player import (
 )
 from detector.players.seen import MEMORY_US
 from detector.players.sessions import session_joined, session_of, session_went_to
+from detector.players.summary import NO_BALANCE
 from detector.score.scoring import Scoring, packaged_scoring
 from detector.score.standing import Risk
 
@@ -209,7 +210,12 @@ class Engine:
         else:
             session = session_joined(p, event, at)
         if session is not None and self._summaries is not None and not session.summed:
-            self._summaries.note(p, event, at, session, self.ticked_us)
+            if session.rounds is None or event.currency != p.currency:  # type: ignore[union-attr]
+                self._summaries.note(p, event, at, session, self.ticked_us)
+            else:
+                bet: Bet = event  # type: ignore[assignment]
+                left = NO_BALANCE if bet.balance_after is None else bet.balance_after
+                session.rounds.add(at, bet.stake, bet.payout, left, self.ticked_us)
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
@@ -247,7 +253,7 @@ class Engine:
         return _ACCEPTED
 
     def _settle_home(self, p: Player, event: AnyEvent, at: int) -> None:
-        jurisdiction = event.jurisdiction or self._around.places.jurisdiction(event.brand, None)
+        jurisdiction = event.jurisdiction or self._around.places.homes.get(event.brand or "")
         if jurisdiction is not None:
             p.home = (at, jurisdiction)
 

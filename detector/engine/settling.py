@@ -145,7 +145,7 @@ class Settler:
         if session is not None:
             if session.settled_start == NEVER:
                 # Its start may still be on its way, and so may events of one that this would end.
-                if kind.type != "session_start" or p.running:
+                if kind.type != "session_start" or any(other.settled_open for other in p.running):
                     return False
             elif not (session.settled_open and 0 <= at - session.settled_last <= SESSION_GAP_US):
                 return False

@@ -11,9 +11,7 @@ from detector.engine.places import Places
 from detector.events.instants import QUARTER_US, local_parts, quarter_parts, utc_day
 from detector.events.money import Rates
 from detector.players.player import LONG_AGO, NEVER, Here, Player, Session
-
-FINENESS = 2**30
-"""Into how many parts of a minor unit converted money is cut."""
+from detector.players.summary import FINENESS
 
 _since = itemgetter(0)
 

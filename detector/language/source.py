@@ -149,7 +149,7 @@ def read_source(data: bytes, what: str = "rule") -> Mapping:
     except (YAMLError, ReaderError, ValueError, RecursionError):
         raise Fault(Place(1, 1), "not YAML") from None
     if not isinstance(root, Mapping):
-        raise Fault(Place(1, 1), f"a {what} file is a mapping of keys to values, starting with `id:`")
+        raise Fault(Place(1, 1), f"a {what} file is a mapping of keys to values")
     return root
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from detector.events.vocabulary import CARRIER_FIELDS
 from detector.language.syntax import Place
+from detector.mapping.conditions import Condition
 from detector.mapping.fields import Maker
 from detector.mapping.message import ABSENT, Path, Scope, Scopes
-from detector.mapping.parts import Condition, Dropped, Unmapped
+from detector.mapping.origins import Dropped, Unmapped
 
 MAX_RECORDS = 10_000
 """Records of one message, and as many events of one."""

@@ -15,7 +15,7 @@ from detector.language.parse import suggestion
 from detector.language.source import Fault, Mapping, Node, Scalar, Sequence, single
 from detector.language.syntax import Place
 from detector.mapping.feed import Example, FeedMapping, translate
-from detector.mapping.parts import known_keys
+from detector.mapping.origins import known_keys
 
 _KEYS = ("name", "message", "events", "dropped", "refused")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path as FilePath
@@ -13,11 +13,10 @@ import msgspec
 from detector.events.decode import Decoder, Refusal
 from detector.events.document import Refused
 from detector.events.vocabulary import AnyEvent
-from detector.language.source import Node
 from detector.language.syntax import Place
 from detector.mapping.cases import Case, records
 from detector.mapping.message import Path, Scope, Scopes, read_message
-from detector.mapping.parts import Dropped, Unmapped
+from detector.mapping.origins import Dropped, Unmapped
 
 _encode = msgspec.json.Encoder().encode
 
@@ -109,7 +108,6 @@ class FeedMapping:
     each: Path | None
     cases: Sequence[Case]
     examples: Sequence[Example] = ()
-    places: Mapping[str, Node] = field(default_factory=dict)
 
     def records(self, raw: bytes) -> list[Record]:
         """What becomes of each record of a message; it never raises for what the message holds.

@@ -16,16 +16,8 @@ from detector.language.source import Mapping as Block
 from detector.language.source import Sequence as Items
 from detector.mapping.forms import Forms, read_money_form, read_time_form
 from detector.mapping.message import ABSENT, Scopes, looks_like_path
-from detector.mapping.parts import (
-    OMITTED,
-    Origin,
-    Table,
-    Unmapped,
-    is_template,
-    known_keys,
-    read_origin,
-    read_table,
-)
+from detector.mapping.origins import Origin, Unmapped, is_template, known_keys, read_origin
+from detector.mapping.tables import OMITTED, Table, read_table
 from detector.mapping.values import (
     MoneyForm,
     Unfit,

@@ -28,12 +28,14 @@ from detector.language.source import (
 )
 from detector.language.syntax import Place
 from detector.mapping.cases import Case, EventPlan
+from detector.mapping.conditions import read_condition
 from detector.mapping.examples import read_example
 from detector.mapping.feed import Example, FeedMapping
 from detector.mapping.fields import FieldPlan, Maker, read_field
 from detector.mapping.forms import Forms, read_money_form, read_time_form
 from detector.mapping.message import ABSENT, Path, Scope, Scopes, looks_like_path
-from detector.mapping.parts import Unmapped, known_keys, read_condition, read_origin, read_path, read_table
+from detector.mapping.origins import Unmapped, known_keys, read_origin, read_path
+from detector.mapping.tables import read_table
 from detector.mapping.values import TimeForm
 
 _NEEDED = ("id", "title", "cases")

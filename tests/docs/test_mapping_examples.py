@@ -9,11 +9,11 @@ import pytest
 
 from detector.events.money import Currencies
 from detector.mapping.catalogue import load_mapping, mapping_files, packaged_mappings
+from detector.mapping.conditions import TESTS
 from detector.mapping.examples import check_examples
-from detector.mapping.forms import ROUNDINGS, SIGNS
 from detector.mapping.load import KEYS
-from detector.mapping.parts import OTHERWISE, TESTS
-from detector.mapping.values import DIRECTIVES, EPOCHS, TEXT_TIME
+from detector.mapping.tables import OTHERWISE
+from detector.mapping.values import DIRECTIVES, EPOCHS, ROUNDINGS, SIGNS, TEXT_TIME
 from tests.docs.markdown import Block, document
 
 PAGE = document("docs/mapping.md")

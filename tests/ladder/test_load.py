@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from detector.cli.rules import app
@@ -214,3 +216,16 @@ class TestPackaged:
         assert ladder_beside(tmp_path) is packaged_ladder()
         (tmp_path / "ladder.yml").write_text(SOUND, "utf-8")
         assert ladder_beside(tmp_path).path == str(tmp_path / "ladder.yml")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    start=st.integers(0, len(SOUND)),
+    length=st.integers(0, 40),
+    new=st.text(st.sampled_from("aL3: {}[],\n-'\"24hdé\t&*!"), max_size=12),
+)
+def test_no_text_brings_the_loader_down(tmp_path: Path, start: int, length: int, new: str) -> None:
+    reading = written(tmp_path, SOUND[:start] + new + SOUND[start + length :])
+    assert (reading.ladder is None) == bool(reading.findings)
+    lines = (tmp_path / "ladder.yml").read_text("utf-8").count("\n") + 1
+    assert all(1 <= finding.line <= lines and finding.column >= 1 for finding in reading.findings)

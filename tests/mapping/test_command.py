@@ -13,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from api.cli import app
 from detector.errors import InputError, RuleErrors
+from detector.language.pack import packs_dir, rule_files
+from detector.mapping.catalogue import packaged_mappings
 from tests.mapping.samples import BASE, MESSAGE
 
 
@@ -66,6 +68,13 @@ def test_what_is_refused_is_told_with_its_line_and_kept(mapping: Path, tmp_path:
     assert base64.b64decode(dead[2]["original"]) == b"\xff"
 
 
+def test_an_id_put_together_wrongly_shows(mapping: Path) -> None:
+    result = run("-", "--with", mapping, stdin=lines(GOOD, {**GOOD, "amount": 4}, GOOD))
+    assert (result.exit_code, result.stdout) == (1, OUT * 2)
+    assert "line 2: conflict: $.id: was sent before with other content" in result.stderr
+    assert "repeated" in result.stderr
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
 def test_compressed_feeds(pack: object, mapping: Path, tmp_path: Path) -> None:
     (tmp_path / "feed").write_bytes(pack(lines(GOOD)))  # type: ignore[operator]
@@ -94,6 +103,11 @@ def test_the_packaged_mappings_are_sound() -> None:
     )
 
 
+def test_mappings_are_no_rules() -> None:
+    assert packaged_mappings().parent == packs_dir()
+    assert not [path for path in rule_files(packs_dir()) if path.parent == packaged_mappings()]
+
+
 EXAMPLES = """\
 examples:
   - name: three dollars
@@ -116,7 +130,11 @@ def test_check_runs_the_examples(mapping: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (", amount: 300", "", "the event 1 expected is none: missing_field, $.amount: is required"),
+        (
+            "\n              amount: 300,",
+            "",
+            "the event 1 expected is none: missing_field, $.amount: is required",
+        ),
         ("player: p-1, at", "at", "expected to be not refused, but it is refused (missing_field)"),
         (
             "amount: 300, currency: CAD}]",

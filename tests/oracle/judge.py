@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from tests.oracle.expressions import Reader
-from tests.oracle.history import ACTIVITY, GRACE, HOUR, MINUTE, Arrival, Book, History, Session, Zones
+from tests.oracle.history import ACTIVITY, DAY, GRACE, HOUR, MINUTE, Arrival, Book, History, Session, Zones
 from tests.oracle.looking import Let, Moment, Term
 from tests.oracle.rates import Rates
 from tests.oracle.scores import Standing, least, scored
@@ -130,10 +130,10 @@ class Episode:
     last_alert: int = 0
     told: list[tuple[int, str]] = field(default_factory=list)  # (when, severity) as the score knows it
 
-    def hold(self, at: int, *, news: bool) -> None:
-        """The score is told of an opening or a rise at once, else once in every hour (UTC)."""
+    def hold(self, at: int, grain: int, *, alerted: bool) -> None:
+        """The score is told of every alert at once, else once in every hour or minute (UTC)."""
         self.last_held = at
-        if news or at // HOUR != self.told[-1][0] // HOUR:
+        if alerted or at // grain != self.told[-1][0] // grain:
             self.told.append((at, self.reached))
 
 
@@ -165,7 +165,7 @@ class Court:
             kind, episode.reached = "escalate", highest
         elif rule.remind is not None and at - episode.last_alert >= rule.remind:
             kind = "remind"
-        episode.hold(at, news=kind in ("open", "escalate"))
+        episode.hold(at, MINUTE if rule.cooldown < DAY else HOUR, alerted=kind != "")
         if kind:
             episode.last_alert = at
             self.alert(rule, moment, kind, episode.reached)
