@@ -152,7 +152,9 @@ def _is_other(taken: Taken, counts: _Counts) -> bool:
 
 
 def _show(mapping: FeedMapping, counts: _Counts, console: Console) -> None:
-    table = Table("what", "", title=mapping.title, show_header=False, title_justify="left")
+    # As a title of the table it would be broken to the table's width.
+    console.print(f"{mapping.id}: {mapping.title}", markup=False, emoji=False, highlight=False)
+    table = Table("what", "", show_header=False)
     rows = {"messages": counts.messages, "events": sum(counts.events.values())}
     rows |= {f"  {name}": n for name, n in sorted(counts.events.items())}
     rows["repeated (the same again)"] = counts.repeated

@@ -12,6 +12,7 @@ from typing import Any
 from detector.errors import Finding
 from detector.events.money import Currencies
 from detector.events.vocabulary import FIELDS, SESSION_SUMMARY
+from detector.language.conditions import Scope, Unsaid
 from detector.language.literals import first_currency, read_duration_us
 from detector.language.meaning import behaviour
 from detector.language.params import read_param
@@ -41,14 +42,7 @@ from detector.language.source import (
 )
 from detector.language.syntax import Expression, Kind, Place
 from detector.language.timeline import read_test
-from detector.language.types import (
-    MAX_REACH_US,
-    MIN_WINDOW_US,
-    Scope,
-    Unsaid,
-    type_condition,
-    type_expression,
-)
+from detector.language.types import MAX_REACH_US, MIN_WINDOW_US, type_condition, type_expression
 
 MAX_QUANTITIES = 32
 MAX_CONDITIONS = 16_000

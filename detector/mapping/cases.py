@@ -9,7 +9,7 @@ from typing import Any
 from detector.events.vocabulary import CARRIER_FIELDS
 from detector.language.syntax import Place
 from detector.mapping.conditions import Condition
-from detector.mapping.fields import Maker
+from detector.mapping.fields import FieldPlan, Maker
 from detector.mapping.message import ABSENT, Path, Scope, Scopes
 from detector.mapping.origins import Dropped, Unmapped
 
@@ -17,6 +17,27 @@ MAX_RECORDS = 10_000
 """Records of one message, and as many events of one."""
 
 TypeOf = Callable[[Scopes], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The making of one field; `lacks` names the place that has nothing, for a field that must be there."""
+
+    name: str
+    make: Maker
+    lacks: Callable[[Scopes], str] | None = None
+
+    @classmethod
+    def of(cls, name: str, plan: FieldPlan, *, required: bool) -> Step:
+        """The step that makes a planned field."""
+        if not plan.outer:
+            return cls(name, plan.make, plan.lacks if required else None)
+        # A common field looks at the record around the one that the case's `each` is at.
+        return cls(
+            name,
+            lambda scopes, made: plan.make(scopes[:-1], made),
+            (lambda scopes: plan.lacks(scopes[:-1])) if required else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +56,7 @@ class EventPlan:
     """
 
     type_of: TypeOf
-    fields: Mapping[str, Sequence[tuple[str, Maker]]]
+    fields: Mapping[str, Sequence[Step]]
     when: Condition | None = None
     position: int = 1
     own_id: bool = True
@@ -52,12 +73,15 @@ class EventPlan:
             return None
         type_ = self.type_of(scopes)
         event: dict[str, Any] = {"type": type_}
-        for name, make in self.fields[type_]:
-            if carried and name in CARRIER_FIELDS:
+        for step in self.fields[type_]:
+            if carried and step.name in CARRIER_FIELDS:
                 continue
-            value = make(scopes, event)
+            value = step.make(scopes, event)
             if value is not ABSENT:
-                event[name] = value
+                event[step.name] = value
+            elif step.lacks is not None:
+                told = f"is missing, and a {type_} needs it for `{step.name}`"
+                raise Unmapped("missing_field", step.lacks(scopes), told)
         if not self.own_id and "id" in event:
             event["id"] = f"{event['id']}/{self.position}"
         return event

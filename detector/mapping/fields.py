@@ -15,7 +15,7 @@ from detector.language.source import Fault, Node, Scalar, shorten, single
 from detector.language.source import Mapping as Block
 from detector.language.source import Sequence as Items
 from detector.mapping.forms import Forms, read_money_form, read_time_form
-from detector.mapping.message import ABSENT, Scopes, looks_like_path
+from detector.mapping.message import ABSENT, Path, Scopes, looks_like_path
 from detector.mapping.origins import Origin, Unmapped, is_template, known_keys, read_origin
 from detector.mapping.tables import OMITTED, Table, read_table
 from detector.mapping.values import (
@@ -56,12 +56,25 @@ class FieldPlan:
     ----------
     make
         Gives the value.
-    levels
-        The level of each path that it reads: 1 where something of the record at hand is in it.
+    paths
+        Every path that it reads.
+    outer
+        Whether it stands in `common`, for a case with an `each` of its own.
     """
 
     make: Maker
-    levels: frozenset[int]
+    paths: tuple[Path, ...] = ()
+    outer: bool = False
+
+    def lacks(self, scopes: Scopes) -> str:
+        """The place of the first of its paths at which there is nothing."""
+        found = (path for path in self.paths if _is_absent(path.find(scopes)))
+        path = next(found, None)
+        return scopes[-1].at if path is None else path.at(scopes)
+
+
+def _is_absent(value: Any) -> bool:
+    return value is ABSENT or value is None
 
 
 def read_field(name: str, spec: Field, node: Node, forms: Forms, levels: int) -> FieldPlan:
@@ -119,7 +132,7 @@ class _Reader:
             raise Fault(source.place, f"`{self._name}` cannot be the same in every event{near}")
         convert = self._converter(block)
         constant = self._checked(source, convert)
-        return FieldPlan(lambda scopes, made: convert(constant, made, "$"), frozenset())
+        return FieldPlan(lambda scopes, made: convert(constant, made, "$"))
 
     def _from(self, origin: Origin, block: Block) -> FieldPlan:
         convert = self._converter(block)
@@ -142,7 +155,7 @@ class _Reader:
                     return None
             return convert(value, made, at)
 
-        return FieldPlan(make, frozenset(path.level for path in origin.paths))
+        return FieldPlan(make, origin.paths)
 
     def _sum(self, source: Node, block: Block) -> FieldPlan:
         if self._spec.kind is not FieldKind.MONEY:
@@ -162,7 +175,7 @@ class _Reader:
             parts = [plan.make(scopes, made) for plan in plans]
             return ABSENT if ABSENT in parts else sum(parts)
 
-        return FieldPlan(make, frozenset(level for plan in plans for level in plan.levels))
+        return FieldPlan(make, tuple(path for plan in plans for path in plan.paths))
 
     def _default(self, block: Block, convert: Convert) -> Any:
         node = block.get("default")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -27,11 +27,11 @@ from detector.language.source import (
     single,
 )
 from detector.language.syntax import Place
-from detector.mapping.cases import Case, EventPlan
+from detector.mapping.cases import Case, EventPlan, Step
 from detector.mapping.conditions import read_condition
 from detector.mapping.examples import read_example
 from detector.mapping.feed import Example, FeedMapping
-from detector.mapping.fields import FieldPlan, Maker, read_field
+from detector.mapping.fields import FieldPlan, read_field
 from detector.mapping.forms import Forms, read_money_form, read_time_form
 from detector.mapping.message import ABSENT, Path, Scope, Scopes, looks_like_path
 from detector.mapping.origins import Unmapped, known_keys, read_origin, read_path
@@ -234,7 +234,7 @@ class _Loader:
         when = None if when_node is None else read_condition(when_node, levels)
         own = {key.text for key, _ in block}
         common = [(key, node) for key, node in self._common if key.text not in own]
-        fields: dict[str, list[tuple[str, Maker]]] = {}
+        fields: dict[str, list[Step]] = {}
         for type_ in types:
             known = WIRE_FIELDS[type_]
             made = self._fields(common, known, self._levels, outer=inner)
@@ -242,7 +242,7 @@ class _Loader:
             self._used |= made.keys()
             self._demand(block, type_, made, own, ())
             self._check_id(block, made, inner, "id" in own)
-            fields[type_] = _in_order(made)
+            fields[type_] = _steps(type_, made)
         return EventPlan(type_of, fields, when, position, own_id="id" in own or position == 1)
 
     def _types(self, block: Mapping, levels: int, known: Any) -> tuple[list[str], Callable[[Scopes], str]]:
@@ -315,7 +315,7 @@ class _Loader:
                     plan = self._carried(key.text, node, levels)
                 else:
                     plan = read_field(key.text, spec, node, self._forms, levels)
-                made[key.text] = FieldPlan(_outside(plan.make), plan.levels) if outer else plan
+                made[key.text] = replace(plan, outer=outer)
             made.setdefault(key.text, _FAILED)
         return made
 
@@ -335,7 +335,7 @@ class _Loader:
                 block.place,
                 "each record of `each` needs an `id` of its own: give it here, with something of the record",
             )
-        if (inner or self._levels == 2) and 1 not in plan.levels:
+        if (inner or self._levels == 2) and all(path.level != 1 for path in plan.paths):
             node = block.get("id") or next(node for key, node in self._common if key.text == "id")
             raise Fault(
                 node.place,
@@ -347,19 +347,19 @@ class _Loader:
     def _carried(self, name: str, node: Node, levels: int) -> FieldPlan:
         if isinstance(node, Scalar):
             path = read_path(node, levels)
-            return FieldPlan(partial(self._by_cases, name, path), frozenset({path.level}))
+            return FieldPlan(partial(self._by_cases, name, path), (path,))
         block = _block(node)
         types, type_of = self._types(block, levels, CARRIED_TYPES.keys())
         if block.get("when") is not None:
             raise Fault(block.place, f"`{name}` has no `when`: it belongs to the event")
-        fields: dict[str, list[tuple[str, Maker]]] = {}
+        fields: dict[str, list[Step]] = {}
         for type_ in types:
             own = self._own(block, types, CARRIER_FIELDS)
             made = self._fields(own, WIRE_FIELDS[type_], levels)
             self._demand(block, type_, made, set(), CARRIER_FIELDS)
-            fields[type_] = _in_order(made)
+            fields[type_] = _steps(type_, made)
         plan = EventPlan(type_of, fields)
-        return FieldPlan(lambda scopes, made: plan.make(scopes, carried=True), frozenset())
+        return FieldPlan(lambda scopes, made: plan.make(scopes, carried=True))
 
     def _by_cases(self, name: str, path: Path, scopes: Scopes, made: Any) -> Any:
         """Map the old record that the feed carries by the file's own cases."""
@@ -381,17 +381,12 @@ def _nothing(scopes: Scopes, made: Any) -> Any:
     return ABSENT
 
 
-_FAILED = FieldPlan(_nothing, frozenset())  # stands for a field that has a finding of its own
+_FAILED = FieldPlan(_nothing)  # stands for a field that has a finding of its own
 
 
-def _outside(make: Maker) -> Maker:
-    """Have a common field read the record around the one that a case's `each` is at."""
-    return lambda scopes, made: make(scopes[:-1], made)
-
-
-def _in_order(made: dict[str, FieldPlan]) -> list[tuple[str, Maker]]:
+def _steps(type_: str, made: dict[str, FieldPlan]) -> list[Step]:
     names = sorted(made, key=lambda name: name not in _FIRST)
-    return [(name, made[name].make) for name in names]
+    return [Step.of(name, made[name], required=WIRE_FIELDS[type_][name].required) for name in names]
 
 
 def _block(node: Node) -> Mapping:

@@ -34,7 +34,7 @@ ALWAYS_S = 10**12
 """However long ago an alert was opened, it asks for interventions."""
 # Few players over a long time: every kind of alert, and records as large as they get.
 CONFIG = Config(
-    players=15, seed=2, events=50_000, repeats=0.02, late=0.05, corrupt=0.01, corrections=0.02, troubled=0.5
+    players=60, seed=2, events=50_000, repeats=0.02, late=0.05, corrupt=0.01, corrections=0.02, troubled=0.9
 )
 
 
@@ -82,7 +82,7 @@ def _compare(redis: Redis, log: list[bytes], tmp_path: Path) -> None:
     rules = [rule for rule in load_rules(default_pack()) if rule.status in ("live", "shadow")]
     with LogReader(str(path)) as reader:
         expected = replay(reader, rules)
-    assert len(expected.alerts) > 100, "too calm to show anything"
+    assert len(expected.alerts) > 40, "too calm to show anything"
     for stream, alerts in (("tw:alerts", expected.alerts), ("tw:shadow", expected.shadow)):
         assert sorted(each[b"a"] for each in read(redis, stream)) == sorted(each.to_json() for each in alerts)
     assert Counter(each[b"reason"].decode() for each in read(redis, "tw:dead")) == expected.refused

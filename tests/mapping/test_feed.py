@@ -73,7 +73,8 @@ def test_an_id_of_several_fields_is_whole_or_missing(tmp_path: Path) -> None:
     mapping = loaded(tmp_path, BASE.replace("id: .id", 'id: "{.shop}/{.id}-{{x}}"'))
     (event,) = events(come(mapping, MESSAGE, shop=3))
     assert event["id"] == "3/m-1-{x}"
-    assert refusal(come(mapping, MESSAGE))[0] == "missing_field"
+    told = "$.shop: is missing, and a deposit needs it for `id`"
+    assert refusal(come(mapping, MESSAGE)) == ("missing_field", told)
 
 
 def test_an_object_is_no_text(tmp_path: Path) -> None:
@@ -267,6 +268,10 @@ def test_the_records_of_a_record(tmp_path: Path) -> None:
     found = events(
         come(mapping, batch({"id": "a", "game": "g", "rounds": rounds}, {"id": "b", "rounds": rounds[:1]}))
     )
+    nobody = batch({"id": "a", "rounds": rounds, "player": None})
+    assert refusal(come(mapping, nobody))[1].startswith("$.list.0.player: is missing")
+    nothing = batch({"id": "a", "rounds": [*rounds, {"no": 3}]})
+    assert refusal(come(mapping, nothing))[1].startswith("$.list.0.rounds.2.stake: is missing")
     assert [(event["id"], event["stake"], event.get("game"), event["player"]) for event in found] == [
         ("a:1", 100, "g", "p-1"),
         ("a:2", 200, "g", "p-1"),
@@ -293,7 +298,7 @@ def test_a_sum_is_exact_and_misses_nothing(tmp_path: Path) -> None:
     assert events(come(mapping, MESSAGE, a=0.1))[0]["amount"] == 10
     assert refusal(come(mapping, MESSAGE, b=1)) == (
         "missing_field",
-        "an event made of it: $.amount: is required",
+        "$.a: is missing, and a deposit needs it for `amount`",
     )
 
 

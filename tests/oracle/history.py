@@ -72,8 +72,8 @@ class Zones:
 class Arrival:
     """One accepted event, and what became of it.
 
-    `number` is its place in the log. `corrections` are the voids and replacements that ask for its undoing,
-    whether they came before it (it was then cancelled on arrival) or after (it was undone).
+    `number` is its place in the log. `corrections` holds the void or the replacement that undoes it, whether
+    that came before it (it was then cancelled on arrival) or after.
     """
 
     number: int
@@ -215,12 +215,15 @@ class History:
         return None
 
     def settle_corrections(self, new: Arrival, clock: int) -> None:
-        """Tie corrections to targets: those that waited for `new`, then the one that `new` asks for."""
+        """Tie corrections to targets: one that waited for `new`, then the one that `new` asks for.
+
+        Whoever asks first undoes a target; who asks again is not heard.
+        """
         for waiting in self.arrivals:
             if self.target_of(waiting) == (new.content["source"], new.content["id"]):
                 assert waiting.carried is not None
                 settled = any(waiting in old.corrections for old in self.arrivals)
-                if not settled and waiting.carried["ts"] > clock - MEMORY:
+                if not settled and not new.corrections and waiting.carried["ts"] > clock - MEMORY:
                     new.corrections.append(waiting)
         wanted = self.target_of(new)
         if wanted is None or new.carried is None:
@@ -229,7 +232,7 @@ class History:
         if target is None and new.carried["ts"] <= clock - MEMORY:
             arrived = [a for a in self.arrivals if (a.content["source"], a.content["id"]) == wanted]
             target = arrived[-1] if arrived else None
-        if target is not None:
+        if target is not None and not target.corrections:
             target.corrections.append(new)
 
     @staticmethod

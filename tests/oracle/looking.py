@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.oracle.history import MONEY_FIELDS, SECOND, Arrival, History, Session
 from tests.oracle.quantities import Quantity, exact_sum, measured
@@ -163,6 +164,8 @@ def event_field_of(moment: Moment, arrival: Arrival, name: str) -> Known:
     if name == "local_date":
         assert arrival.local is not None
         return Value("text", arrival.local.date().isoformat())
+    if name == "loosened":
+        return loosened(content)
     summary = arrival.type == SUMMARY
     lost = name == "net_loss" and not summary
     raw = content["stake"] - content["payout"] if lost else content.get(name)
@@ -182,3 +185,11 @@ def event_field_of(moment: Moment, arrival: Arrival, name: str) -> Known:
     if isinstance(raw, bool):
         return truth(raw)
     return Value("number" if isinstance(raw, float) else "count", raw)
+
+
+def loosened(content: Mapping[str, Any]) -> Known:
+    """Was a limit raised or taken away? A null is no limit; unknown where either end is not told."""
+    if "old" not in content or "new" not in content:
+        return None
+    old, new = content["old"], content["new"]
+    return truth(old is not None and (new is None or new > old))

@@ -329,7 +329,7 @@ def unsettled(book: Book, arrival: Arrival) -> bool:
     mine = (arrival.content["source"], arrival.content["id"])
     asked = [a for a in history.arrivals if history.target_of(a) == mine]
     again = any((a.content["source"], a.content["id"]) == mine for a in history.arrivals if a is not arrival)
-    return bool(asked) and (again or asked != arrival.corrections)
+    return bool(asked) and (again or asked[:1] != arrival.corrections)
 
 
 def within_grace(lines: list[bytes]) -> bool:

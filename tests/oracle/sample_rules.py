@@ -85,6 +85,8 @@ NUMBERS = [
     'mean(limit_change.new) where limit == "deposit" over 7d',
     'max(limit_change.new) where limit == "deposit_count" over lifetime',
     'count(limit_change) where limit == "deposit" and new > old over 7d',
+    "count(limit_change) where loosened over lifetime",
+    "count(limit_change) where not loosened over 7d",
     "count(contact) over 24h",
     "distinct(contact.topic) over 7d",
     "count(session_start) over 24h",

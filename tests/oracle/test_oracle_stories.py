@@ -290,6 +290,18 @@ def test_a_limit_taken_away_is_picked_as_unknown_and_left_out_of_the_rest() -> N
     assert story.last("count(limit_change) where new > 1 CAD over lifetime") == 1
 
 
+def test_a_limit_is_loosened_when_raised_or_taken_away() -> None:
+    story = Story()
+    common = {"limit": "deposit", "period": "24h", "currency": "CAD"}
+    for old, new in ((None, 100), (100, 101), (101, 101), (101, 100), (100, None)):
+        story.event("10:00", "limit_change", **common, old=old, new=new)
+    story.event("10:00", "limit_change", **common, old=5)
+    story.event("10:00", "limit_change", **common, new=5)
+    count = "count(limit_change) where loosened over 1h"
+    assert story.values(count) == [0, 1, 1, 1, 2, 2, 2]
+    assert story.last(count.replace("where", "where not")) == 3
+
+
 def test_local_hours_follow_the_clocks_there_the_profile_and_the_placing() -> None:
     zones = Zones({"harbour": "America/Vancouver"}, {"CA-ON": "America/Toronto"})
     spring, autumn = 67, 305  # 2026-03-08 and 2026-11-01
