@@ -106,7 +106,7 @@ def _map(source: str, mapping: FeedMapping, decoder: Decoder, out: str, dead: st
                 if raw.strip():
                     _line(number, raw, mapping, decoder, counts, tell, bury)
     sys.stdout.flush()
-    _show(mapping, counts, Console(stderr=True))
+    _show(mapping, counts, Console(stderr=True, markup=False, emoji=False, highlight=False))
     if counts.refused:
         raise typer.Exit(1)
 
@@ -153,7 +153,7 @@ def _is_other(taken: Taken, counts: _Counts) -> bool:
 
 def _show(mapping: FeedMapping, counts: _Counts, console: Console) -> None:
     # As a title of the table it would be broken to the table's width.
-    console.print(f"{mapping.id}: {mapping.title}", markup=False, emoji=False, highlight=False)
+    console.print(f"{mapping.id}: {mapping.title}")
     table = Table("what", "", show_header=False)
     rows = {"messages": counts.messages, "events": sum(counts.events.values())}
     rows |= {f"  {name}": n for name, n in sorted(counts.events.items())}

@@ -10,13 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
+from detector.engine.alarms import Alarms
 from detector.engine.compile_events import EventCompiler
-from detector.engine.judging import RECENT, Effects, Judged, Judges
+from detector.engine.judging import Effects, Judged, Judges
 from detector.engine.kinds import TYPES, Kind, make_kinds
+from detector.engine.noting import note_latest, note_profile, note_shown
 from detector.engine.places import Places
 from detector.engine.plan import Plan, is_closing
 from detector.engine.rating import Rater
@@ -50,9 +51,6 @@ IDLE_US = HOUR_US
 """A player this long without an event is folded up into a record until the next one."""
 SWEEP_US = HOUR_US // 2
 """How often idle players are looked for, in event time."""
-FAR_US = HOUR_US
-"""Alarms further off than this are kept once a player."""
-RECENT_SLACK = 4  # so that not every event looks for what to drop
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
 
@@ -149,8 +147,7 @@ class Engine:
         self._players: dict[str, Player] = {}
         self._folded: dict[str, bytes] = {}
         self._touched: list[Player] = []
-        self._alarms: list[tuple[int, str]] = []
-        self._far: dict[str, int] = {}
+        self._alarms = Alarms()
         self._low_us = LONG_AGO if self._timed else NEVER
         self._swept_us = LONG_AGO
 
@@ -234,13 +231,13 @@ class Engine:
             session.settled_last = p.active_at = at
             p.silences = 0
             if p.blocked:
-                self._alarm(p, at)
+                self._alarms.after(p, at, MINUTE_US, self.ticked_us)
         else:
             values = kind.apply(p, event, at, session, keep, self._around) if kind.apply is not None else None
             if self._timed:
                 self._await(p, event, kind, at, session, values)
         if kind.latest_live:
-            self._note_latest(p, kind, at)
+            note_latest(p, kind, at)
         view, on = (p, session) if not kind.reads_summaries else self._seen(p, session)
         for judged in kind.judges:
             holds = judged.functions.when(view, clock, on)
@@ -291,15 +288,15 @@ class Engine:
                 self._retract(p, kind, event, at, session, cancelled)
         elif kind.apply is not None:
             values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self._around)
-        self._note_latest(p, kind, at)
+        note_latest(p, kind, at)
         if type(event) is PlayerProfile:
-            self._note_profile(p, event, at)
+            note_profile(p, event, at)
         if self._timed:
             self._await(p, event, kind, at, session, values)
         if cancelled is not None:
             return
         if kind.is_shown:
-            self._show(p, kind, at, event.id)
+            note_shown(p, kind, at, event.id, self._low_us)
         judges = kind.judges
         if event.replaced is not None:
             others = self._kinds[type(event.replaced)].judges
@@ -341,35 +338,6 @@ class Engine:
             view = self._foreseen(p) if live and self.rater.looks_ahead else p
             self.rater.finish(p, view, at_us, made, self.judges.effects)
             made.clear()
-
-    @staticmethod
-    def _note_latest(p: Player, kind: Kind, at: int) -> None:
-        for slot in kind.latest_live:
-            if p.slots[slot] is None or p.slots[slot] < at:
-                p.slots[slot] = at
-
-    def _show(self, p: Player, kind: Kind, at: int, event: str) -> None:
-        """Keep an id to be shown in alerts: the latest few, and all that an open moment may still show."""
-        if p.recent is None:
-            p.recent = []
-        p.recent.append((at, kind.code, event, NEVER))
-        if len(p.recent) <= RECENT + RECENT_SLACK:
-            return
-        low = min(p.clock, self._low_us)
-        standing = sorted(known[0] for known in p.recent if known[0] <= low and known[3] == NEVER)
-        if len(standing) > RECENT:
-            oldest = standing[-RECENT]
-            p.recent = [known for known in p.recent if known[0] >= oldest]
-
-    @staticmethod
-    def _note_profile(p: Player, event: PlayerProfile, at: int) -> None:
-        if p.profile is None:
-            p.profile = []
-        place = bisect_right(p.profile, at, key=_at)
-        p.profile.insert(place, (at, event.timezone, event.jurisdiction))
-        p.here = None
-        # Late bets look back at most a little: the last few profiles are enough.
-        del p.profile[:-8]
 
     # Corrections
 
@@ -443,8 +411,9 @@ class Engine:
         waiting = (at, kind.code, session, values, until)
         if not self._settler.fold_now(p, waiting):
             self._line_up(p, waiting)
-        if p.blocked or p.wake > at + (0 if kind.is_closer else MINUTE_US):
-            self._alarm(p, at, 0 if kind.is_closer else MINUTE_US)
+        wait = 0 if kind.is_closer else MINUTE_US
+        if p.blocked or p.wake > at + wait:
+            self._alarms.after(p, at, wait, self.ticked_us)
 
     def _line_up(self, p: Player, waiting: Pending) -> None:
         pending, at = p.pending, waiting[0]
@@ -453,28 +422,7 @@ class Engine:
         else:
             pending.append(waiting)
         if p.wake > at + MINUTE_US or p.blocked:
-            self._alarm(p, at)
-
-    def _alarm(self, p: Player, at: int, after_us: int = MINUTE_US) -> None:
-        """Look at a player again a minute after an event, or at once if a moment waits for one."""
-        p.wake = min(at + after_us, self.ticked_us) if p.blocked else at + after_us
-        p.blocked = False
-        heappush(self._alarms, (p.wake, p.key))
-
-    def _arm(self, p: Player) -> None:
-        """See to it that an alarm goes off by `p.wake`.
-
-        The end of a silence moves with every event. One alarm a player stands for it, however old: when it
-        goes off it is set anew, so that none are left lying about for each time it moved.
-        """
-        due = p.wake
-        if due >= NEVER:
-            return
-        if due > self.ticked_us + FAR_US:
-            if self._far.get(p.key, NEVER) <= due:
-                return
-            self._far[p.key] = due
-        heappush(self._alarms, (due, p.key))
+            self._alarms.after(p, at, MINUTE_US, self.ticked_us)
 
     def tick(self, watermark_us: int) -> None:
         """Judge everything that is due up to a watermark; going back does nothing."""
@@ -483,24 +431,20 @@ class Engine:
         self.ticked_us = watermark_us
         if self._timed:
             self._low_us = self.judges.needed_us = watermark_us - _LAG_US
-        alarms = self._alarms
-        while alarms and alarms[0][0] <= watermark_us:
-            due, key = heappop(alarms)
-            standing = self._far.get(key) == due
-            if standing:
-                del self._far[key]
+        while (alarm := self._alarms.next(watermark_us)) is not None:
+            due, key, stood = alarm
             p = self._players.get(key) or self._player(key)
             if p.wake > watermark_us:
-                if standing:
-                    self._arm(p)
+                if stood:
+                    self._alarms.arm(p, watermark_us)
                 continue
-            if p.wake != due and not standing:
+            if p.wake != due and not stood:
                 continue
             self._settler.settle(p, watermark_us)
             if self._keeping and not p.touched:
                 p.touched = True
                 self._touched.append(p)
-            self._arm(p)
+            self._alarms.arm(p, watermark_us)
         if watermark_us - self._swept_us >= SWEEP_US:
             self._sweep(watermark_us)
 
@@ -508,7 +452,7 @@ class Engine:
         """Tick once more, at the watermark, knowing that the log ends here."""
         watermark = self.watermark_us
         self.tick(watermark)
-        for _, key in list(self._alarms):
+        for key in self._alarms.players():
             record = self._folded.get(key)
             if record is not None and not self._records.blocked(record):
                 continue
@@ -555,11 +499,7 @@ class Engine:
         """Take a stored player back; StateError if the record cannot be read."""
         self._players.pop(player, None)
         self._folded[player] = record
-        wake = self._records.wake(record)
-        if wake > self.ticked_us + FAR_US:
-            self._far[player] = wake
-        if wake < NEVER:
-            heappush(self._alarms, (wake, player))
+        self._alarms.load(player, self._records.wake(record), self.ticked_us)
 
     def marks(self) -> bytes:
         """The partition's own state: marks of time, counts, and how to read the records."""

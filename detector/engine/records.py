@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 VERSION = 2
 _HEAD = 9
 _TYPES = list(TYPES)
+_NUMBERS = frozenset({int, float})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -73,14 +74,22 @@ def _array(code: str, data: bytes) -> array[int]:
 
 def _pack_numbers(numbers: Numbers) -> list[Any]:
     # Most totals are small, and MessagePack writes small integers small.
-    return [_pack(n) for n in numbers] if isinstance(numbers, list) else numbers.tolist()
+    if not isinstance(numbers, list):
+        return numbers.tolist()
+    if _NUMBERS.issuperset(map(type, numbers)) and (not numbers or _fits(min(numbers), max(numbers))):
+        return numbers
+    return [_pack(n) for n in numbers]
+
+
+def _fits(least: float, most: float) -> bool:
+    return -(2**63) <= least and most < 2**63
 
 
 def _unpack_numbers(data: list[Any]) -> Numbers:
     try:
         return array("q", data)
     except (OverflowError, TypeError):
-        return [_unpack(n) for n in data]
+        return data if _NUMBERS.issuperset(map(type, data)) else [_unpack(n) for n in data]
 
 
 def _pack_all(values: Any) -> Any:

@@ -121,7 +121,6 @@ class Rounds:
         stake = ladder[step]
         about = f'"currency":"{account.currency}","product":"{product.name}","game":"{game}"'
         response_us = after_loss_us
-        end = End.ENOUGH
         for _ in range(_MAX_ROUNDS):
             ts_us += shortest_us + int(response_us * responses[bits(8)])
             if spread_us:
@@ -177,7 +176,7 @@ class Rounds:
                 ts_us += int((1 + 7 * draw()) * MINUTE_US * habits.pace)
             elif account.balance >= 10 * stake or draw() >= clinging:
                 break
-        return ts_us, end
+        return ts_us, End.ENOUGH
 
     def _first_step(self, product: Product, ladder: tuple[int, ...], hot: float) -> int:
         """Where among the stakes a game session begins."""

@@ -71,9 +71,9 @@ class Closing:
         content: dict[str, Any] = {"currency": self.currency, "minutes": (end - self.session.start) / MINUTE}
         for name, (aggregate, event_type, of) in ASKED.items():
             content[name] = self.asked(Quantity(aggregate, event_type, of, "session"))
-            # An extreme of nothing is not there; of money that no rate converts it is, and is unknown.
-            if content[name] is None and not self.worthless(of):
-                del content[name]
+        # The spread of one stake is not there; that of money which no rate converts is, and is unknown.
+        if content["bets"] < 2:
+            del content["stake_std"]
         content |= self.picked() | self.trend() | self.depleted() | self.gaps()
         return content
 
@@ -96,14 +96,6 @@ class Closing:
         day = datetime.fromtimestamp(arrival.ts // SECOND, UTC).date()
         amount = self.rates.convert(raw, content["currency"], self.currency, day)
         return None if amount is None else Value("money", amount)
-
-    def worthless(self, name: str | None) -> bool:
-        """Did an event that is needed bear money that no rate converts?"""
-        if name is None:
-            return False
-        kind = "deposit" if name == "amount" else "bet"
-        standing = [a for a in self.standing(kind) if not a.undone(self.at)]
-        return any(self.money(a, name) is None for a in standing)
 
     def standing(self, *kinds: str) -> list[Arrival]:
         """The session's events up to its closing, in order of time, corrected since or not."""
@@ -128,15 +120,15 @@ class Closing:
 
     def trend(self) -> dict[str, Any]:
         """The slope of the least-squares line through the stakes, per hour."""
-        points = []
-        for bet in self.standing("bet"):
-            if not bet.undone(self.at):
-                stake = self.money(bet, "stake")
-                if stake is None:
-                    return {"stake_trend": None}
-                points.append((Fraction(bet.ts, HOUR), Fraction(round(stake.real))))
-        if len({when for when, _ in points}) < 2:
+        bets = [bet for bet in self.standing("bet") if not bet.undone(self.at)]
+        if len({bet.ts for bet in bets}) < 2:
             return {}
+        points = []
+        for bet in bets:
+            stake = self.money(bet, "stake")
+            if stake is None:
+                return {"stake_trend": None}
+            points.append((Fraction(bet.ts, HOUR), Fraction(round(stake.real))))
         middle = mean([when for when, _ in points])
         usual = mean([stake for _, stake in points])
         slope = sum((when - middle) * (stake - usual) for when, stake in points) / sum(
