@@ -47,7 +47,7 @@ class Alarms:
             heappush(self._heap, (wake_us, key))
 
     def next(self, upto_us: int) -> tuple[int, str, bool] | None:
-        """Take the next that goes off by a time: (what it was set for, player, whether it was the far one)."""
+        """Take the next that goes off by a time: (its time, the player, whether it was the far one)."""
         if not self._heap or self._heap[0][0] > upto_us:
             return None
         due, key = heappop(self._heap)

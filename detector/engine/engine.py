@@ -15,6 +15,7 @@ from typing import Any
 
 from detector.engine.alarms import Alarms
 from detector.engine.compile_events import EventCompiler
+from detector.engine.correcting import Corrections
 from detector.engine.judging import Effects, Judged, Judges
 from detector.engine.kinds import TYPES, Kind, make_kinds
 from detector.engine.noting import note_latest, note_profile, note_shown
@@ -40,8 +41,7 @@ from detector.players.player import (
     Player,
     Session,
 )
-from detector.players.seen import MEMORY_US
-from detector.players.sessions import session_joined, session_of, session_went_to
+from detector.players.sessions import session_joined, session_of
 from detector.players.summary import NO_BALANCE
 from detector.score.scoring import Scoring, packaged_scoring
 from detector.score.standing import Risk
@@ -136,6 +136,9 @@ class Engine:
             eager=self.plan.eager,
             marking=bool(self.plan.session_settled),
             first_minute=self.plan.first_minute,
+        )
+        self._corrections = Corrections(
+            self._kinds, self.plan, self._around, self._summaries, self.judges, self._line_up
         )
         self._marking = bool(self.plan.session_settled)
         # A bet this soon after the one before cannot have let a silence pass.
@@ -264,13 +267,13 @@ class Engine:
     def _apply_any(self, p: Player, event: AnyEvent, kind: Kind, at: int, name: int) -> None:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
-            self._undo(p, event, event.target, event.voided, at)
+            self._corrections.undo(p, event, event.target, event.voided, at, self._low_us)
             self._judge(p, self._kinds[type(event.voided)].judges, session_of(p, event.voided, at), event.id)
             return
         session = session_joined(p, event, at)
         cancelled = p.awaited.pop(name, None) if p.awaited is not None else None
         if event.replaces is not None and event.replaced is not None:
-            self._undo(p, event, event.replaces, event.replaced, at)
+            self._corrections.undo(p, event, event.replaces, event.replaced, at, self._low_us)
         values = None
         if self._summaries is not None and session is not None and not session.summed:
             # What its correction takes back was there until the correction's own time.
@@ -285,7 +288,7 @@ class Engine:
             # A correction that is no older than its target left a while in which the target stood.
             if self._timed and kind.weigh is not None and cancelled > at:
                 values = kind.weigh(p, event, at, session, self._around)[0]
-                self._retract(p, kind, event, at, session, cancelled)
+                self._corrections.retract(p, kind, event, at, session, cancelled)
         elif kind.apply is not None:
             values = kind.apply(p, event, at, session, min(p.clock, self._low_us), self._around)
         note_latest(p, kind, at)
@@ -338,58 +341,6 @@ class Engine:
             view = self._foreseen(p) if live and self.rater.looks_ahead else p
             self.rater.finish(p, view, at_us, made, self.judges.effects)
             made.clear()
-
-    # Corrections
-
-    def _undo(self, p: Player, carrier: AnyEvent, target: str, carried: AnyEvent, turn: int) -> None:
-        """Take a target out of the windows that still reach it, once; `turn` is the correction's own time."""
-        name = identity(carrier.source, target)
-        at = micros(carried.ts)
-        if p.undone is None:
-            p.undone = {}
-        if name in p.undone:
-            self.counts.undone_twice += 1
-            return
-        if len(p.undone) >= 64 and not self.plan.lifetime:
-            limit = p.clock - max(self.plan.reach_us, MEMORY_US)
-            p.undone = {known: when for known, when in p.undone.items() if when > limit}
-            if p.awaited:
-                p.awaited = {known: when for known, when in p.awaited.items() if when > limit}
-        p.undone[name] = at
-        arrived = self._around.arrived = p.seen.knows(name, p.clock)
-        if at > p.clock - MEMORY_US and not arrived:
-            if p.awaited is None:
-                p.awaited = {}
-            p.awaited[name] = turn
-            return
-        self.counts.undone += 1
-        kind = self._kinds[type(carried)]
-        session = session_went_to(p, carried, at)
-        if kind.is_summed and self._summaries is not None:
-            self._summaries.take_back(p, carried, at, session, turn)  # type: ignore[arg-type]
-        if kind.undo is not None:
-            self._around.turn_us = max(turn, at)
-            missed, kept = kind.undo(p, carried, at, session, min(p.clock, self._low_us), self._around)
-            self.counts.undo_missed += missed
-            self.counts.not_undoable += kept
-            if self._timed:
-                self._retract(p, kind, carried, at, session, turn)
-        if p.recent is not None:
-            p.recent = [(*known[:3], turn) if known[2] == target else known for known in p.recent]
-        self.judges.note(p, kind.type, carrier.id)
-
-    def _retract(
-        self, p: Player, kind: Kind, target: AnyEvent, at: int, session: Session | None, turn: int
-    ) -> None:
-        """Let the settled side lose a target when the correction's own time has come, and not before."""
-        assert kind.weigh is not None
-        turn = max(turn, at)
-        values, numbers, picks = kind.weigh(p, target, at, session, self._around)
-        if numbers is not None and kind.exact is not None:
-            p.retracted = [*(p.retracted or ()), (turn, at, kind.exact, numbers, picks)]
-        elif values is None:
-            return
-        self._line_up(p, (turn, -1 - kind.code, session, values, at))
 
     # Time
 

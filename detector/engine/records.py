@@ -74,15 +74,16 @@ def _array(code: str, data: bytes) -> array[int]:
 
 def _pack_numbers(numbers: Numbers) -> list[Any]:
     # Most totals are small, and MessagePack writes small integers small.
-    if not isinstance(numbers, list):
-        return numbers.tolist()
-    if _NUMBERS.issuperset(map(type, numbers)) and (not numbers or _fits(min(numbers), max(numbers))):
-        return numbers
-    return [_pack(n) for n in numbers]
+    plain: list[Any] = numbers if isinstance(numbers, list) else numbers.tolist()
+    if plain is not numbers:
+        return plain
+    if _NUMBERS.issuperset(map(type, plain)) and (not plain or _fits(min(plain), max(plain))):
+        return plain
+    return [_pack(n) for n in plain]
 
 
 def _fits(least: float, most: float) -> bool:
-    return -(2**63) <= least and most < 2**63
+    return least >= -(2**63) and most < 2**63
 
 
 def _unpack_numbers(data: list[Any]) -> Numbers:

@@ -18,6 +18,14 @@ from detector.language.pack import default_pack, load_pack, load_rules
 from detector.language.rule import Rule
 from tests.oracle.random_logs import ZONES, rates
 from tests.oracle.sample_rules import TIMED, RuleFile, behaviour_rules, quantity_rules, timed_rules
+from tests.oracle.sample_scores import scoring_rules
+from tests.oracle.sample_sessions import (
+    AT_MOMENTS,
+    closing_rules,
+    habit_rules,
+    session_behaviour_rules,
+    summary_rules,
+)
 
 CURRENCIES = Currencies()
 RATES = Rates(CURRENCIES, [(*pair, Decimal(str(rate))) for pair, rate in rates().table.items()])
@@ -25,13 +33,16 @@ PLACES = Places(ZONES.brands, ZONES.jurisdictions)
 
 
 @cache
-def written(files: tuple[str, ...] = ("behaviour", "time", "pack")) -> tuple[Rule, ...]:
-    """Rules judged at events, as time passes, and those that come with tiltwatch; all quantities if asked."""
+def written(files: tuple[str, ...] = ("behaviour", "time", "sessions", "pack")) -> tuple[Rule, ...]:
+    """Rules judged at events, as time passes, at closings, and those of the pack; all quantities if asked."""
     known: dict[str, list[RuleFile]] = {
         "behaviour": behaviour_rules(),
         "time": timed_rules(),
+        "sessions": [*session_behaviour_rules(), *closing_rules(), *scoring_rules()],
         "quantities": quantity_rules(),
         "quantities in time": quantity_rules(TIMED),
+        "summaries": [*summary_rules(), *habit_rules()],
+        "summaries in time": [*summary_rules(AT_MOMENTS), *habit_rules(AT_MOMENTS)],
     }
     rules: list[Rule] = []
     yaml = YAML(typ="safe")
