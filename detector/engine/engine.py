@@ -327,12 +327,26 @@ class Engine:
 
         The watermark may still be on its way there: what a rule sees must not hang on how far it is.
         """
+        self._catch_up(p)
         view = self._records.read(p.key, self._records.write(p))
         with self.judges.muted():
             unrated = self.counts.unrated
             self._settler.settle(view, p.clock, final=True)
             self.counts.unrated = unrated
         return view
+
+    def _catch_up(self, p: Player) -> None:
+        """Judge what is due a grace before the player's own clock, which the watermark has passed for sure.
+
+        Ticks may be long in coming; without this each look ahead would begin where the last one left off.
+        """
+        safe_us = p.clock - self.grace_us
+        if p.wake > safe_us:
+            return
+        made, self.judges.made = self.judges.made, []
+        self._settler.settle(p, safe_us)
+        self.judges.made = made
+        self._alarms.arm(p, self.ticked_us)
 
     def _judged(self, p: Player, at_us: int, *, live: bool = False) -> None:
         """Finish the alerts that the rules of one event, or of one moment, have made."""

@@ -74,12 +74,9 @@ def _array(code: str, data: bytes) -> array[int]:
 
 def _pack_numbers(numbers: Numbers) -> list[Any]:
     # Most totals are small, and MessagePack writes small integers small.
-    plain: list[Any] = numbers if isinstance(numbers, list) else numbers.tolist()
-    if plain is not numbers:
-        return plain
-    if _NUMBERS.issuperset(map(type, plain)) and (not plain or _fits(min(plain), max(plain))):
-        return plain
-    return [_pack(n) for n in plain]
+    plain: list[Any] = numbers.tolist() if isinstance(numbers, array) else numbers
+    is_plain = _NUMBERS.issuperset(map(type, plain)) and (not plain or _fits(min(plain), max(plain)))
+    return plain if is_plain else [_pack(n) for n in plain]
 
 
 def _fits(least: float, most: float) -> bool:
