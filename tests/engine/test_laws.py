@@ -122,7 +122,7 @@ def _unrated(alert: bytes) -> bytes:
 
 
 ORDERED = ("quantities", "summaries", "time", "sessions")
-TIMED_IDS = {rule.id for rule in written(("time", "sessions")) if not rule.trigger.events}
+TIMED_IDS = {rule.id for rule in written(("time", "sessions")) if rule.trigger.events in ((), ("session_summary",))}
 
 
 def _time(event: dict[str, Any]) -> datetime:
