@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 BINGE = Terms("binge@1", WEEK_US)
 CHASING = Terms("chasing@1", WEEK_US)
 DEPLETION = Terms("account-depletion@1", MONTH_US, MONTH_US)
-ERRATIC = Terms("erratic-play@1", 2 * WEEK_US)
+ERRATIC = Terms("erratic-play@1", MONTH_US)
 LOSS_HABIT = Terms("loss-against-habit@1", 3 * DAY_US)
 SPEED = Terms("speed-after-losses@1", MONTH_US)
 STAKES_RISE = Terms("stake-escalation@1", WEEK_US)
-STAKES_VARY = Terms("stake-variability@1", 2 * WEEK_US)
+STAKES_VARY = Terms("stake-variability@1", MONTH_US)
 
-_REACH_US = 67 * DAY_US
+_REACH_US = 39 * DAY_US
 _MANY = 128
 _HABIT_FROM = 5 * WEEK_US
 _SECOND_US = 1_000_000
@@ -121,7 +121,7 @@ def binge(p: ByHand, _: Closed, at: int) -> None:
     burst = sum(each.lasted for each in past.within(at - 3 * DAY_US) if each.bets)
     if burst < 3 * HOUR_US or any(each.bets for each in past.within(at - 10 * DAY_US, at - 3 * DAY_US)):
         return
-    before = [each.lasted for each in past.within(at - 66 * DAY_US, at - 10 * DAY_US) if each.bets]
+    before = [each.lasted for each in past.within(at - 38 * DAY_US, at - 10 * DAY_US) if each.bets]
     if len(before) >= 3:
         habit = sum(before) / len(before)
         if burst >= 3.0 * habit:
@@ -160,26 +160,32 @@ def loss_against_habit(p: ByHand, now: Closed, at: int) -> None:
 
 
 def stake_variability(p: ByHand, _: Closed, at: int) -> None:
+    if at - p.first < _HABIT_FROM:
+        return
     week = [each.staked for each in p.past.within(at - WEEK_US) if each.bets]
-    if len(week) < 3 or at - p.first < _HABIT_FROM:
+    if len(week) < 3:
         return
-    spread = _spread(week)
-    if spread is None or not at_least(spread, 10_000):
+    before = [each.staked for each in p.past.within(at - 5 * WEEK_US, at - WEEK_US) if each.bets]
+    if len(before) < 6:
         return
-    before = [_spread([each.staked for each in one if each.bets]) for one in p.past.weeks(at)[1:]]
-    if _stands_out(spread, before, 3.0):
-        p.held(STAKES_VARY, at, HIGH)
+    spread, habit = _spread(week), _spread(before)
+    if habit > 0 and at_least(spread, 3.0 * habit):
+        p.held(STAKES_VARY, at, HIGH if at_least(spread, 6.0 * habit) else MEDIUM)
 
 
 def erratic_play(p: ByHand, _: Closed, at: int) -> None:
-    week = [each.deviation for each in p.past.within(at - WEEK_US) if each.bets >= 5]
-    if len(week) < 3 or at - p.first < _HABIT_FROM:
+    if at - p.first < _HABIT_FROM:
         return
-    unrest = _mean(week)
-    if unrest is None or not at_least(unrest, 200):
+    weeks = p.past.weeks(at)
+    if sum(each.bets >= 10 for each in weeks[0]) < 3:
         return
-    before = [_mean([each.deviation for each in one if each.bets >= 5]) for one in p.past.weeks(at)[1:]]
-    if _stands_out(unrest, before, 3.0):
+    jumps, *before = [_mean([each.deviation for each in week]) for week in weeks]
+    known = [each for each in before if each is not None]
+    if jumps is None or len(known) < len(before):
+        return
+    habit = sum(known) / len(known)
+    deviation = sqrt(sum((each - habit) ** 2 for each in known) / len(known))
+    if deviation and at_least(jumps, 2.0 * habit) and at_least((jumps - habit) / deviation, 3.0):
         p.held(ERRATIC, at, MEDIUM)
 
 
@@ -193,37 +199,13 @@ def speed_after_losses(p: ByHand, _: Closed, at: int) -> None:
         p.held(SPEED, at, LOW)
 
 
-def _mean(values: list[float | None] | list[int | None]) -> float | None:
+def _mean(values: list[float | None]) -> float | None:
     """The mean of what is known."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _mean_of_all(values: list[float | None]) -> float | None:
-    """The mean where all is known."""
-    return None if None in values else _mean(values)
-
-
-def _spread(values: list[int]) -> float | None:
-    """The standard deviation of two or more."""
-    count = len(values)
-    if count < 2:
-        return None
-    total = sum(values)
+def _spread(values: list[int]) -> float:
+    """The standard deviation of some values."""
+    count, total = len(values), sum(values)
     return sqrt(count * sum(value * value for value in values) - total * total) / count
-
-
-def _z(value: float, before: list[float | None]) -> float | None:
-    """How many standard deviations of four earlier weeks a value is away from their mean."""
-    weeks = [each for each in before if each is not None]
-    if len(weeks) < len(before):
-        return None
-    mean = sum(weeks) / len(weeks)
-    spread = sqrt(sum((each - mean) ** 2 for each in weeks) / len(weeks))
-    return (value - mean) / spread if spread else None
-
-
-def _stands_out(value: float, before: list[float | None], ratio: float) -> bool:
-    """Whether a week is a multiple of the four before it, and two of their standard deviations away."""
-    usual, z = _mean_of_all(before), _z(value, before)
-    return usual is not None and at_least(value, ratio * usual) and z is not None and at_least(z, 2)
