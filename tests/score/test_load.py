@@ -189,12 +189,12 @@ def test_check_covers_it(pack: Path) -> None:
 
 def test_check_finds_rules_that_are_nowhere_or_never_count(pack: Path) -> None:
     (pack / "lock.json").unlink()
-    path = rewrite(pack, "distress-contact: {", "distres-contact: {high: 3}\n  self-exclusion-request: {")
+    path = rewrite(pack, "distress-contact: {", "distres-contact: {high: 3}\n  losses-then-churn: {")
     result = run("check", path)
     number = line("  distress-contact:")
     assert result.output.splitlines() == [
         f'{path}:{number}:3: there is no rule "distres-contact"; did you mean "distress-contact"?',
-        f'{path}:{number + 1}:3: "self-exclusion-request" never counts: its audience is compliance, not risk',
+        f'{path}:{number + 1}:3: "losses-then-churn" never counts: its audience is follow_up, not risk',
     ]
 
 

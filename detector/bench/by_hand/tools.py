@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from detector.events.vocabulary import Contact, LimitChange, LimitReached
 
 DISTRESS = Terms("distress-contact@1", 2 * DAY_US, HOUR_US)
-EXCLUSION = Terms("self-exclusion-request@1", 15 * MINUTE_US)
+EXCLUSION = Terms("self-exclusion-request@2", MONTH_US, 15 * MINUTE_US)
 RAISES = Terms("limit-raises@1", MONTH_US, MONTH_US)
 REACHED = Terms("limit-reached@1", MONTH_US, MONTH_US)
 RETURN = Terms("return-after-break@1", 90 * DAY_US)
