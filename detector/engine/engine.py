@@ -438,7 +438,8 @@ class Engine:
     def take(self) -> Effects:
         """Alerts and notes since the last call."""
         effects = self.judges.effects
-        for key, p in self.judges.moved.items():
+        for key in self.judges.moved:
+            p = self._peek(key)
             at = max(p.clock, *(e.held_at for e in p.episodes.values()))
             effects.risks[key] = Risk(key, at, self.rater.standings(p, at))
         self.judges.moved.clear()
@@ -448,8 +449,7 @@ class Engine:
     def risks(self) -> Iterator[Risk]:
         """Where each player's rules stand at the high mark, of those for whom one that counts has held."""
         for key in sorted([*self._players, *self._folded]):
-            p = self._players.get(key) or self._records.read(key, self._folded[key])
-            standings = self.rater.standings(p, self.high_us)
+            standings = self.rater.standings(self._peek(key), self.high_us)
             if standings:
                 yield Risk(key, self.high_us, standings)
 
@@ -475,6 +475,10 @@ class Engine:
         self._records.read_marks(self, marks)
         if self._timed:
             self._low_us = self.judges.needed_us = self.ticked_us - _LAG_US
+
+    def _peek(self, key: str) -> Player:
+        """A known player, left folded up if it is."""
+        return self._players.get(key) or self._records.read(key, self._folded[key])
 
     def _player(self, key: str) -> Player:
         record = self._folded.pop(key, None)

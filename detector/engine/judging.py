@@ -102,7 +102,7 @@ class Judges:
         self.made: list[
             tuple[Judged, Alert]
         ] = []  # since the alerts of an event or moment were last finished
-        self.moved: dict[str, Player] = {}  # players whose episodes' history has grown
+        self.moved: dict[str, None] = {}  # players, in order, whose episodes' history has grown
         self.is_muted = False
         self.needed_us = LONG_AGO  # how far back episodes must be told as they stood
         self.suppressed: Counter[tuple[str, str]] = Counter()
@@ -153,7 +153,7 @@ class Judges:
         else:
             episode.held_at = at_us
             if self._noted(episode, judged, at_us, alerted=False) and not self.is_muted:
-                self.moved[p.key] = p
+                self.moved[p.key] = None
             self.suppressed[rule.id, "open"] += 1
             return
         episode.held_at = episode.alerted_at = at_us
@@ -161,7 +161,7 @@ class Judges:
         self._noted(episode, judged, at_us, alerted=True)
         if self.is_muted:
             return
-        self.moved[p.key] = p
+        self.moved[p.key] = None
         alert = self._alert(judged, view, at_us, session, event, kind, SEVERITIES[severity])
         episode.alert = alert.id
         self.made.append((judged, alert))
