@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -31,6 +32,22 @@ app.command("schema")(schema.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
 app.add_typer(rules.app)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tiltwatch {version('tiltwatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

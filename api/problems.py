@@ -6,7 +6,7 @@ exception says of itself is ever passed on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -73,6 +73,16 @@ class Problem(Exception):  # noqa: N818  (it is what is sent, not only what went
         return _response(kind.type, kind.title, kind.status, self.detail, headers, self.more)
 
 
+def invalid(findings: Iterable[Mapping[str, Any]]) -> Problem:
+    """The problem of what pydantic found wrong; what is wrong as a whole is named `body`."""
+    # `loc` and `msg` name the parameter and what it should be; `input` would repeat what was sent.
+    parameters = [
+        {"name": ".".join(map(str, finding["loc"])) or "body", "reason": finding["msg"]}
+        for finding in findings
+    ]
+    return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters)
+
+
 def internal(occurrence: str) -> Response:
     """The answer to an error nobody foresaw; the log has the same occurrence with where it happened."""
     return Problem(
@@ -89,12 +99,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        # `loc` and `msg` name the parameter and what it should be; `input` would repeat what was sent.
-        parameters = [
-            {"name": ".".join(map(str, finding["loc"][1:])), "reason": finding["msg"]}
-            for finding in error.errors()
-        ]
-        return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters).response()
+        # The first word of `loc` says where it stands, as query or path.
+        return invalid({**finding, "loc": finding["loc"][1:]} for finding in error.errors()).response()
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:

@@ -7,7 +7,7 @@ from html import escape
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from detector.drivers.asyncapi import asyncapi
 
@@ -20,6 +20,12 @@ _PAGE = """<!doctype html>
 topics: <a href="/asyncapi.json">/asyncapi.json</a></p>
 <table>{rows}</table></html>
 """
+
+
+@router.get("/")
+def front_door() -> RedirectResponse:
+    """Lead whoever types the bare address to the page of routes."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

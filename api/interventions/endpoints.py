@@ -21,6 +21,7 @@ from api.problems import (
     UNSUPPORTED_BODY,
     Problem,
     documented,
+    invalid,
 )
 from detector.ladder.interventions import Intervention
 
@@ -130,8 +131,4 @@ async def _said(request: Request) -> Acknowledgement:
     try:
         return Acknowledgement.model_validate_json(body)
     except ValidationError as error:
-        parameters = [
-            {"name": ".".join(map(str, finding["loc"])), "reason": finding["msg"]}
-            for finding in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters) from None
+        raise invalid(error.errors(include_input=False, include_url=False, include_context=False)) from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 State = Literal["undone", "overdue", "done", "lapsed"]
 Outcome = Literal["done", "refused", "failed"]
@@ -53,13 +54,17 @@ class Acknowledgement(BaseModel):
         ),
     ]
     at: Annotated[AwareDatetime, Field(description="When it was done, refused or tried.")]
-    reason: Annotated[Reason | None, Field(description="A code; needed unless it is done.")] = None
+    # The default is validated too, so that a missing reason is a fault of `reason`, not of the whole answer.
+    reason: Annotated[
+        Reason | None, Field(description="A code; needed unless it is done.", validate_default=True)
+    ] = None
 
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if self.outcome != "done" and self.reason is None:
-            raise ValueError("say the `reason` of what was not done")
-        return self
+    @field_validator("reason")
+    @classmethod
+    def _says_why(cls, reason: Reason | None, info: ValidationInfo) -> Reason | None:
+        if reason is None and info.data.get("outcome", "done") != "done":
+            raise PydanticCustomError("reason_missing", "Say the reason of what was not done")
+        return reason
 
 
 class PlatformAnswer(Struct, frozen=True):

@@ -9,9 +9,10 @@ Each run simulates players with a seed of its own and replays their log with the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +26,7 @@ from detector.drivers.lines import LogReader
 from detector.drivers.replay import replay
 from detector.events.instants import DAY_US
 from detector.language.pack import default_pack, load_pack
+from detector.language.rule import Rule
 from detector.simulator import Config, arrivals, truths
 
 BANDS: Final = ("low", "medium", "high", "critical")
@@ -81,9 +83,8 @@ class Found:
         return sum(count for (each, _), count in self.alerts.items() if each == rule)
 
 
-def run(config: Config) -> Found:
+def run(config: Config, rules: Sequence[Rule]) -> Found:
     """Simulate one log and replay it."""
-    rules = load_pack(default_pack()).rules
     found = Found(
         status={rule.id: rule.status for rule in rules}, audience={rule.id: rule.audience for rule in rules}
     )
@@ -121,12 +122,14 @@ def _written(config: Config, path: Path) -> tuple[dict[bytes, tuple[int, int]], 
 
 
 def several(configs: Iterable[Config], processes: int) -> Iterator[Found]:
-    """Runs, in the order asked for, in as many processes."""
+    """Runs of the packaged rules, in the order asked for, in as many processes."""
+    # Read once: somebody may edit a rule while this goes on.
+    one = partial(run, rules=load_pack(default_pack()).rules)
     if processes == 1:
-        yield from map(run, configs)
+        yield from map(one, configs)
         return
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(run, configs)
+        yield from pool.map(one, configs)
 
 
 # -- the page ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from detector.language.syntax import (
     Expression,
     Habit,
     Kind,
+    Literal,
     Membership,
     Name,
     Quantity,
@@ -203,7 +204,10 @@ class Facts:
                 parts.append(text)
             else:
                 expression = self.expressions[place]
-                parts.append(self._in_words(values[place], kind_of(expression), currency))
+                if isinstance(expression, Literal) and expression.share:
+                    parts.append(f"{expression.value:.4%}".rstrip("0%").rstrip(".") + "%")
+                else:
+                    parts.append(self._in_words(values[place], kind_of(expression), currency))
         return "".join(parts)
 
     def _unit(self, node: Expression, currency: str | None) -> str:
@@ -214,7 +218,7 @@ class Facts:
 
     def _in_words(self, value: Any, kind: Kind | None, currency: str | None) -> str:
         if value is None:
-            return "none known"
+            return "unknown"
         if kind is Kind.MONEY:
             code = self.rule.currency or currency
             return self.currencies.format_money(value, code) if code else str(round(value))
@@ -228,7 +232,8 @@ class Facts:
 def _shown(value: Any, unit: str) -> Any:
     """A value for reading: seconds for durations; whole doubles as integers, whatever path they came by."""
     if unit == "s" and isinstance(value, (int, float)):
-        value = value / SECOND_US
+        # A microsecond is the finest there is.
+        value = round(value / SECOND_US, 6)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -13,12 +13,15 @@ from detector.engine.compile_rules import RuleFunctions, compile_rule
 from detector.engine.plan import Plan, quantities, reads_summaries
 from detector.events.instants import rfc3339_ms
 from detector.events.money import Currencies
+from detector.events.vocabulary import SESSION_SUMMARY
 from detector.ladder.interventions import Intervention
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Quantity, Since
 from detector.players.player import LONG_AGO, NEVER, Episode, Player, Session
 from detector.score.standing import Risk
 
+SUMMED = ("session_start", "session_end", "deposit", "bet")
+"""What a session's summary hangs on, as far as alerts show it and corrections touch it."""
 RECENT = 8
 """How many of the latest ids, bets apart, an alert may show."""
 
@@ -77,6 +80,12 @@ class Judged:
                 self.reads[node.type] = -1 if -1 in (reach, known) else max(reach, known)
             elif isinstance(node, Since):
                 self.reads[node.type] = -1
+        if SESSION_SUMMARY in self.reads:
+            # A summary has no id; those of what the session was made of lead to it.
+            for type_ in SUMMED:
+                known = self.reads.get(type_, 0)
+                reach = self.reads[SESSION_SUMMARY]
+                self.reads[type_] = -1 if -1 in (reach, known) else max(reach, known)
 
 
 class Judges:

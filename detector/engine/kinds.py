@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detector.engine.compile_events import EventFunctions, Weight
-from detector.engine.judging import Judged
+from detector.engine.judging import SUMMED, Judged
 from detector.engine.plan import Plan
 from detector.events.vocabulary import EVENT_TYPES, FIELDS, SESSION_SUMMARY
 
@@ -63,6 +63,8 @@ def make_kinds(plan: Plan, functions: Mapping[str, EventFunctions], rules: Seque
         kind.is_away = kind.type in AWAY
         kind.is_tick = kind.type == "tick"
         kind.is_shown = kind.type in shown or (bool(kind.judges) and not kind.is_bet)
+        if plan.summaries and kind.type in SUMMED and not kind.is_bet:
+            kind.is_shown = True
         kind.has_currency = "currency" in FIELDS.get(kind.type, ())
         for number, slot in enumerate(plan.slots):
             if slot.type != kind.type:

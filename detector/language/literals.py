@@ -44,7 +44,8 @@ def read_literal(
         minor, currency = read_money(match[1], match[2], currencies)
         return Literal(minor, Kind.MONEY, currency, param, place)
     if match := _PERCENT.fullmatch(text):
-        return Literal(float(Decimal(match[1]) / 100), Kind.NUMBER, param=param, place=place)
+        share = float(Decimal(match[1]) / 100)
+        return Literal(share, Kind.NUMBER, param=param, place=place, share=True)
     if _NUMBER.fullmatch(text):
         if "." in text:
             return Literal(float(text), Kind.NUMBER, param=param, place=place)

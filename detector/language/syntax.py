@@ -51,6 +51,7 @@ class Literal:
     currency: str | None = None
     param: str | None = dataclasses.field(default=None, compare=False, repr=False)
     place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
+    share: bool = dataclasses.field(default=False, compare=False, repr=False)  # written as 30%, shown as such
 
 
 @dataclass(frozen=True, slots=True)

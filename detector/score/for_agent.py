@@ -41,7 +41,7 @@ class AgentReading(msgspec.Struct, frozen=True, kw_only=True, tag_field="reader"
 
 
 def for_agent(case: Case, language: str) -> AgentReading:
-    """Return the case as an agent reads it; rules' titles stay as they are written."""
+    """Return the case as an agent reads it; rules' titles are names, and stay as they are written."""
     say = AGENTS[language]
     now = case.score
     counted = [_counted(case, part.rule, part.points, language) for part in now.parts]

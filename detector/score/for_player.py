@@ -23,8 +23,8 @@ class PlayerReading(msgspec.Struct, frozen=True, kw_only=True, tag_field="reader
 
     `noticed` has what happened, the weightiest first; `going_well` what protects; `helps` what would lower
     the score most, in words; `fades` how it settles by itself, `contest` how to object, both null where
-    nothing is open and where the player asked for help; `support` whom to talk to. `text` is all of it in
-    paragraphs.
+    nothing is open; `support` whom to talk to. `text` is all of it in paragraphs. To somebody who asked for
+    help, or to be excluded, `noticed` is the answer to that and nothing else is listed.
     """
 
     language: str
@@ -43,18 +43,23 @@ def for_player(case: Case, language: str) -> PlayerReading:
     say = PLAYERS[language]
     raising = [rule for rule, each in case.standings.items() if case.weight(each) > 0]
     protecting = [rule for rule, each in case.standings.items() if case.weight(each) < 0]
-    # To somebody who asked for help nothing else is listed, and nothing is said to fade by itself.
-    words = [rule for rule in raising if case.standings[rule].rule_id in case.scoring.asks_for_help]
-    told = list(dict.fromkeys(_tell(case, rule, language) for rule in words or raising))
-    opening = "contact" if words else _mood(case.score.band) if raising else "none"
+    asked = [rule for rule, each in case.standings.items() if each.rule_id in case.scoring.asks_for_help]
+    if asked:
+        # Nothing else is listed, nothing is said to fade by itself, and no change is held up to them.
+        told = list(dict.fromkeys(filter(None, (_own_words(case, rule, language) for rule in asked))))
+        opening = "asked"
+    else:
+        told = list(dict.fromkeys(_tell(case, rule, language) for rule in raising))[:MOST_TOLD]
+        opening = _mood(case.score.band) if case.standings else "none"
     reading = PlayerReading(
         language=language,
         opening=say.openings[opening],
-        noticed=told[:MOST_TOLD],
-        going_well=[_tell(case, rule, language) for rule in protecting],
-        helps=_helps(case, words or raising, language),
-        fades=_fades(case, raising, language) if raising and not words else None,
-        contest=say.contest if raising and not words else None,
+        noticed=told,
+        going_well=[] if asked else [_tell(case, rule, language) for rule in protecting],
+        # Whatever was asked for, talking helps; to set one's limits is no answer to it.
+        helps=[case.scoring.helps["contact", language]] if asked else _helps(case, raising, language),
+        fades=_fades(case, raising, language) if raising and not asked else None,
+        contest=say.contest if raising and not asked else None,
         support=case.scoring.support[language],
         text="",
     )
@@ -80,13 +85,16 @@ def _mood(band: str) -> str:
     return "high" if band == "critical" else band
 
 
+def _own_words(case: Case, rule: str, language: str) -> str | None:
+    """What a rule tells the player, if it has words."""
+    known = case.rules.get(case.standings[rule].rule_id)
+    return known.tell.get(language) if known is not None else None
+
+
 def _tell(case: Case, rule: str, language: str) -> str:
     """What a rule tells the player; where it has no words, that something changed and in what."""
-    each = case.standings[rule]
-    known = case.rules.get(each.rule_id)
-    told = known.tell.get(language) if known is not None else None
-    what = case.scoring.words[each.category, "player", language]
-    return told or PLAYERS[language].changed.format(what=what)
+    what = case.scoring.words[case.standings[rule].category, "player", language]
+    return _own_words(case, rule, language) or PLAYERS[language].changed.format(what=what)
 
 
 def _helps(case: Case, rules: list[str], language: str) -> list[str]:

@@ -73,7 +73,7 @@ def for_regulator(case: Case) -> RegulatorReading:
     as_of = rfc3339_ms(case.at_us)
     lines = [
         f"Score {now.score} of 100, {now.band}, as of {as_of}, by {scoring.name} ({scoring.behaviour}).",
-        *map(_line, parts),
+        *(map(_line, parts) if parts else ["No episode that counts is open."]),
     ]
     return RegulatorReading(
         as_of=as_of,

@@ -1,7 +1,7 @@
 """What would lower a score: found by asking `score` itself again and again, never by a formula beside it.
 
 Two questions are answered. What if one of the open episodes were not there? And what if nothing that counts
-holds again: how does the score go down by itself, and when is each lower band reached?
+holds again: how does the score go down by itself, and when does it come to a lower band?
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lower(msgspec.Struct, frozen=True, gc=False):
-    """The first time that a lower band, or one below it, is reached."""
+    """The first time that the score is in this band, or in any below it; `band` is that of `score`."""
 
     band: str
     at_us: int
@@ -57,8 +57,8 @@ class Outlook(msgspec.Struct, frozen=True, gc=False):
     course
         If nothing holds again: the score at the end of each episode, until none is left.
     lower
-        If nothing holds again: when each band below the present one is first reached, in order of time; to
-        the second, rounded up.
+        If nothing holds again: when the score first comes down to a lower band than ever before, in order of
+        time; to the second, rounded up. A band that a drop skips has no entry.
     """
 
     without: list[Without]
@@ -90,10 +90,13 @@ def _lower(
     standing: list[Standing], now: Score, at_us: int, ends: list[int], scoring: Scoring
 ) -> list[Lower]:
     found = []
-    for place in range(BANDS.index(now.band), 0, -1):
+    place = BANDS.index(now.band)
+    while place > 0:
         reached_us = _first_below(scoring.edges[place], standing, at_us, ends, scoring)
         then = score(standing, reached_us, scoring)
-        found.append(Lower(BANDS[place - 1], reached_us, then.score))
+        found.append(Lower(then.band, reached_us, then.score))
+        # The end of an episode may take it past several edges at once.
+        place = BANDS.index(then.band)
     return found
 
 

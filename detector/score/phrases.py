@@ -12,8 +12,9 @@ DAY_US = 86_400_000_000
 class ForPlayers:
     """To a player: calm, no numbers, nothing that has to be answered.
 
-    `settles` is by how long it takes, in days at most; `openings` by band, "none" if nothing is open, and
-    "contact" if the player has told of being in trouble.
+    `settles` is by how long it takes, in days at most; `openings` by band, "none" if nothing is open that
+    counts, and "asked" if the player has asked for help or to be excluded. "none" claims nothing about the
+    player: an alert that does not count may be open all the same.
     """
 
     openings: Mapping[str, str]
@@ -44,8 +45,10 @@ _OVER = 10**6
 PLAYERS = {
     "en": ForPlayers(
         openings={
-            "none": "Nothing about your recent play stands out to us. You can look here whenever you like.",
-            "contact": "How you are matters to us.",
+            "none": "There is nothing in particular for you here at the moment. "
+            "You can look in whenever you like, and write to us at any time.",
+            "asked": "How you are matters to us. We have heard you, and we are seeing to it. "
+            "You can write to us at any time, and a person will answer.",
             "low": "This is what we have noticed lately. There is nothing you have to do.",
             "medium": "This is what we have noticed lately. It may be worth a moment of your time; "
             "what you make of it is up to you.",
@@ -67,9 +70,10 @@ PLAYERS = {
     ),
     "fr": ForPlayers(
         openings={
-            "none": "Rien dans votre jeu récent n'attire notre attention. "
-            "Vous pouvez revenir voir cette page quand vous voulez.",
-            "contact": "Votre bien-être compte pour nous.",
+            "none": "Il n'y a rien de particulier pour vous ici en ce moment. "
+            "Vous pouvez revenir voir quand vous voulez, et nous écrire à tout moment.",
+            "asked": "Votre bien-être compte pour nous. Nous avons bien pris note, et nous nous en occupons. "
+            "Vous pouvez nous écrire à tout moment, et une personne vous répondra.",
             "low": "Voici ce que nous avons remarqué dernièrement. Vous n'avez rien à faire.",
             "medium": "Voici ce que nous avons remarqué dernièrement. Cela mérite peut-être un moment "
             "d'attention; ce que vous en faites vous appartient.",
@@ -96,7 +100,7 @@ AGENTS = {
         bands={"low": "low", "medium": "medium", "high": "high", "critical": "critical"},
         severities=("low", "medium", "high", "critical"),
         headline="{score} of 100, {band}",
-        nothing="Nothing is open.",
+        nothing="Nothing is open that counts towards the score.",
         counted="{points:+d} {title} ({category}, {severity}): open for {since}, last held {held} ago, "
         "ends in {ends} unless it holds again",
         without="Without “{title}” it would be {score} ({band}).",
@@ -113,8 +117,8 @@ AGENTS = {
         bands={"low": "faible", "medium": "moyen", "high": "élevé", "critical": "critique"},
         severities=("faible", "moyenne", "élevée", "critique"),
         headline="{score} sur 100, {band}",
-        nothing="Aucun épisode n'est ouvert.",
-        counted="{points:+d} {title} ({category}, gravité {severity}) : ouvert depuis {since}, constaté la "
+        nothing="Rien de ce qui compte pour le score n'est ouvert.",
+        counted="{points:+d} « {title} » ({category}, gravité {severity}) : ouvert depuis {since}, constaté la "
         "dernière fois il y a {held}, prend fin dans {ends} sauf nouveau constat",
         without="Sans « {title} », ce serait {score} ({band}).",
         protects="« {title} » l'abaisse de {points}.",

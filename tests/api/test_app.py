@@ -68,6 +68,12 @@ async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
     assert (await client.get("/openapi.json")).json()["info"]["title"] == "tiltwatch"
 
 
+async def test_the_bare_address_leads_to_the_routes(client: httpx.AsyncClient) -> None:
+    response = await client.get("/")
+    assert response.is_redirect
+    assert response.headers["location"] == "/docs"
+
+
 async def test_what_goes_over_streams_is_served(client: httpx.AsyncClient) -> None:
     response = await client.get("/asyncapi.json")
     assert response.headers["content-type"] == "application/json"

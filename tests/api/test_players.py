@@ -29,16 +29,19 @@ from detector.score.standing import Risk, Standing
 from tests.api.serving import NOW_US, post, problem, serving
 from tests.drivers.small import DAY_US, MINUTE_US, alerts, event, running, wait_for, write_rules
 
+EXCLUSION = Standing(
+    "self-exclusion-request@2", "The player asks to be excluded", "tools", 3, NOW_US, NOW_US, 30 * DAY_US
+)
 DISTRESS = Standing("distress-contact@1", "Words of distress", "contact", 3, NOW_US, NOW_US, 2 * DAY_US)
 NIGHTS = Standing("night-play@1", "Nights", "play", 1, NOW_US - 5 * DAY_US, NOW_US - DAY_US, 7 * DAY_US)
 
 
 @pytest.fixture
 def few_rules(tmp_path: Path) -> Settings:
-    """A service that has to read two rules only."""
+    """A service that has to read three rules only."""
     folder = tmp_path / "few"
     folder.mkdir()
-    for name in ("distress-contact.yml", "night-play.yml"):
+    for name in ("distress-contact.yml", "night-play.yml", "self-exclusion-request.yml"):
         shutil.copy(default_pack() / name, folder)
     return Settings(rules_dir=folder)
 
@@ -82,7 +85,7 @@ async def test_from_events_to_what_each_reader_is_told(valkey: Server, redis: Re
         # The rule has no words for players, so its category's are used.
         assert player["noticed"] == ["Nous avons remarqué un changement concernant vos dépôts."]
         regulator = await read(client, "p1", reader="regulator")
-        assert (regulator["scoring"], regulator["parts"][0]["studies"]) == ("score@1", ["none"])
+        assert (regulator["scoring"], regulator["parts"][0]["studies"]) == ("score@2", ["none"])
 
 
 async def test_time_goes_on_without_any_event(redis: Redis, valkey: Server, few_rules: Settings) -> None:
@@ -133,12 +136,35 @@ async def test_somebody_who_asked_for_help_is_answered(client: httpx.AsyncClient
     assert told.startswith("Thank you for telling us.")
 
 
+async def test_somebody_who_asked_to_be_excluded_is_answered(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    keep(redis, "p1", NIGHTS, EXCLUSION)
+    found = await read(client, "p1", reader="player")
+    (told,) = found["noticed"]
+    assert told.startswith("Your request has reached us")
+    agent = await read(client, "p1")
+    assert agent["counted"][0]["title"] == "The player asks to be excluded"
+    assert agent["band"] == "critical"
+
+
 async def test_of_whom_nothing_has_been_noticed_there_is_nothing_to_tell(
     client: httpx.AsyncClient, redis: Redis
 ) -> None:
     redis.hset("tw:players", "p1", b"a record")
     found = await read(client, "p1")
     assert (found["score"], found["band"], found["counted"]) == (0, "low", [])
+    # An alert for another audience may be open; that is not known here, and so not denied.
+    assert found["text"].endswith("\nNothing is open that counts towards the score.")
+
+
+async def test_a_drop_over_several_bands_is_told_once(client: httpx.AsyncClient, redis: Redis) -> None:
+    keep(redis, "p1", DISTRESS)
+    for reader in ("agent", "regulator"):
+        found = await read(client, "p1", reader=reader)
+        assert found["lowering"]["bands"] == [
+            {"at": "2026-01-03T12:00:00.000Z", "score": 0, "band": "low", "ended": []}
+        ]
 
 
 @pytest.mark.parametrize("player", ["p/1", "p 1", "é", "p%1", "risk"])

@@ -102,6 +102,12 @@ def test_an_agent_reads_what_would_lower_it() -> None:
     assert [each.band for each in found.lowering.bands] == ["high", "medium", "low"]
 
 
+def test_an_agent_reads_of_the_band_that_is_reached_not_of_those_skipped() -> None:
+    found = agent(case(of_rule("distress-contact")))
+    assert found.would_lower[-1:] == ["If nothing holds again it is low in 2 days (0)."]
+    assert sum("If nothing holds again" in line for line in found.would_lower) == 1
+
+
 def test_an_agent_is_told_where_no_single_sign_decides() -> None:
     many = [standing("time", "high", rule=name) for name in "abc"]
     assert (
@@ -119,11 +125,16 @@ def test_an_agent_reads_what_protects() -> None:
 def test_an_agent_may_read_french() -> None:
     found = agent(case(*TROUBLE), "fr")
     assert found.text.startswith("77 sur 100, critique\n")
+    # Titles are names: they stay as they are written, and stand in quotation marks everywhere.
+    assert f"+32 « {RULES['cancelled-withdrawals'].title} » (retraits" in found.text
     assert "(retraits, gravité élevée) : ouvert depuis 3 jours" in found.text
 
 
-def test_nothing_open_is_said_to_be_so() -> None:
-    assert agent(case()).text == "0 of 100, low\nNothing is open."
+def test_nothing_open_is_said_of_what_counts_only() -> None:
+    """Alerts of rules that do not count may be open; the score knows nothing of them."""
+    assert agent(case()).text == "0 of 100, low\nNothing is open that counts towards the score."
+    assert agent(case(), "fr").text == "0 sur 100, faible\nRien de ce qui compte pour le score n'est ouvert."
+    assert regulator(case()).text.endswith("\nNo episode that counts is open.")
 
 
 # The player
@@ -151,6 +162,37 @@ def test_a_player_who_asked_for_help_is_answered_and_not_reproached() -> None:
         assert found.text.count("1-866-531-2600") == 1
 
 
+def test_a_player_who_asked_to_be_excluded_is_answered() -> None:
+    for language in LANGUAGES:
+        found = player(case(*TROUBLE, of_rule("self-exclusion-request")), language)
+        assert found.opening == PLAYERS[language].openings["asked"]
+        assert found.noticed == [RULES["self-exclusion-request"].tell[language]]
+        # Talking helps; to tend one's limits is no answer to that.
+        assert found.helps == [PACKAGED.helps["contact", language]]
+        assert (found.fades, found.contest) == (None, None)
+        assert found.text.count("1-866-531-2600") == 1
+
+
+def test_an_answer_holds_until_the_request_is_a_month_old() -> None:
+    rule = RULES["self-exclusion-request"]
+    last = player(case(of_rule(rule.id, held_ago=rule.cooldown_us - 1)))
+    assert last.noticed == [rule.tell["en"]]
+    assert rule.cooldown_us == 30 * DAY_US
+
+
+def test_to_ask_to_be_excluded_is_critical_by_itself() -> None:
+    found = case(of_rule("self-exclusion-request")).score
+    assert (found.band, found.contributions) == ("critical", {"tools": PACKAGED.caps["tools"]})
+
+
+def test_whoever_asked_is_answered_whatever_it_counts_and_whether_the_rule_has_words() -> None:
+    own = replace(PACKAGED, rules={"distress-contact": Override((0,) * 4)})
+    found = player(make_case([of_rule("distress-contact")], NOW_US, own, {}))
+    assert found.opening == PLAYERS["en"].openings["asked"]
+    assert found.noticed == []  # and not "a change"
+    assert found.text.count("1-866-531-2600") == 1
+
+
 def test_other_contact_is_no_cry_for_help() -> None:
     found = player(case(of_rule("bonus-after-loss"), of_rule("night-play")))
     assert len(found.noticed) == 2
@@ -165,9 +207,25 @@ def test_a_player_of_whom_nothing_is_noticed_is_left_in_peace() -> None:
 
 def test_a_list_of_everything_would_be_a_reproach() -> None:
     all_risk = [of_rule(rule.id) for rule in RULES.values() if rule.audience == "risk"]
-    many = [each for each in all_risk if each.category != "contact"]
+    many = [each for each in all_risk if each.rule_id not in PACKAGED.asks_for_help]
     assert len(many) > MOST_TOLD
     assert len(player(case(*many)).noticed) == MOST_TOLD
+
+
+def test_whom_to_call_is_left_out_only_where_it_is_read_already() -> None:
+    """The fifth of five rules names a telephone number, but four are told of."""
+    first = ("cancelled-withdrawals", "stake-variability", "night-play", "deposits-within-session")
+    many = [of_rule(rule_id, "critical") for rule_id in first]
+    found = player(case(*many, of_rule("payment-methods", "low", held_ago=DAY_US)))
+    assert TELEPHONE.search(RULES["payment-methods"].tell["en"])
+    assert RULES["payment-methods"].tell["en"] not in found.noticed
+    assert found.text.count("1-866-531-2600") == 1
+
+
+def test_what_only_protects_is_noticed_too() -> None:
+    own = replace(PACKAGED, rules={"night-play": Override((-10,) * 4)})
+    found = player(make_case([of_rule("night-play")], NOW_US, own, RULES))
+    assert found.opening == PLAYERS["en"].openings["low"]
 
 
 def test_what_protects_is_told_as_such() -> None:
@@ -182,6 +240,12 @@ def test_a_rule_that_is_gone_still_leaves_words() -> None:
     assert player(case(standing("play")), "fr").noticed == [
         "Nous avons remarqué un changement concernant votre façon de jouer."
     ]
+
+
+@pytest.mark.parametrize(("language", "claims"), [("en", "stands? out|nothing about"), ("fr", "attire")])
+def test_where_nothing_counts_nothing_is_claimed_of_the_player(language: str, claims: str) -> None:
+    """A check-in after a loss does not count, and it would be untrue that nothing was noticed."""
+    assert not re.search(claims, player(case(), language).text, re.IGNORECASE)
 
 
 def texts_of(reading: PlayerReading) -> str:
@@ -245,7 +309,7 @@ def test_the_words_for_players_hold_no_numbers(language: str) -> None:
 
 def test_a_regulator_reads_versions_clauses_and_everything_that_was_reckoned_with() -> None:
     found = regulator(case(*TROUBLE))
-    assert (found.scoring, found.behaviour) == ("score@1", PACKAGED.behaviour)
+    assert (found.scoring, found.behaviour) == ("score@2", PACKAGED.behaviour)
     assert found.bands == {"low": 0, "medium": 25, "high": 50, "critical": 75}
     first = found.parts[0]
     rule = RULES["cancelled-withdrawals"]

@@ -40,7 +40,7 @@ def line(text: str) -> int:
 
 def test_the_packaged_one_is_as_written() -> None:
     scoring = packaged_scoring()
-    assert (scoring.version, scoring.name) == (1, "score@1")
+    assert (scoring.version, scoring.name) == (2, "score@2")
     assert scoring.edges[0] == 0
     assert scoring.half_lives_us["spend"] == 7 * DAY_US
     assert scoring.half_lives_us["contact"] == 14 * DAY_US

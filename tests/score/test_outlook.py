@@ -52,14 +52,19 @@ def test_in_a_full_category_no_single_sign_would_lower_it() -> None:
     assert {each.delta for each in outlook(many, NOW_US, PACKAGED).without} == {0}
 
 
-def test_several_bands_may_be_passed_at_one_end() -> None:
+def test_bands_that_a_drop_skips_are_left_out() -> None:
     distress = standing("contact", "critical", rule="distress-contact", cooldown=2 * DAY_US)
-    lower = outlook([distress], NOW_US, PACKAGED).lower
-    assert [(each.band, each.at_us - NOW_US) for each in lower] == [
-        ("high", 2 * DAY_US),
-        ("medium", 2 * DAY_US),
-        ("low", 2 * DAY_US),
-    ]
+    (low,) = outlook([distress], NOW_US, PACKAGED).lower
+    assert (low.band, low.at_us - NOW_US, low.score) == ("low", 2 * DAY_US, 0)
+
+
+def test_a_drop_over_one_band_goes_on_from_where_it_landed() -> None:
+    """From critical to medium when the words of distress are over, and to low as the rest fades."""
+    distress = standing("contact", "critical", rule="distress-contact", cooldown=2 * DAY_US)
+    grave = standing("play", "high", rule="grave", cooldown=20 * DAY_US)
+    lower = outlook([distress, grave], NOW_US, PACKAGED).lower
+    assert [(each.band, each.score) for each in lower] == [("medium", 26), ("low", 24)]
+    assert lower[0].at_us - NOW_US == 2 * DAY_US
 
 
 def test_without_a_protective_rule_it_would_be_higher() -> None:
@@ -104,14 +109,20 @@ def test_it_agrees_with_trying_every_step(standings: list[Standing], scoring: Sc
     tried = [(instant, score(standings, instant, scoring)) for instant in instants]
     assert [each.at_us for each in found.course] == sorted(ends)
     assert [each.score for each in found.course] == [dict(tried)[each.at_us].score for each in found.course]
-    now = tried[0][1]
-    assert [each.band for each in found.lower] == list(reversed(BANDS[: BANDS.index(now.band)]))
+    lowest = tried[0][1].band
     for each in found.lower:
-        edge = scoring.edges[BANDS.index(each.band) + 1]
-        assert each.score == score(standings, each.at_us, scoring).score < edge
-        assert all(then.score >= edge for instant, then in tried if instant < each.at_us)
-        if each.at_us not in ends and each.at_us != NOW_US:
+        then = score(standings, each.at_us, scoring)
+        assert (each.score, each.band) == (then.score, then.band) == (each.score, scoring.band(each.score))
+        assert BANDS.index(each.band) < BANDS.index(lowest)
+        # Until then it has not been below the lowest band so far.
+        edge = scoring.edges[BANDS.index(lowest)]
+        assert all(earlier.score >= edge for instant, earlier in tried if instant < each.at_us)
+        if each.at_us not in ends:
             assert score(standings, each.at_us - STEP_US, scoring).score >= edge
+        lowest = each.band
+    assert lowest == min((then.band for _, then in tried), key=BANDS.index)
+    instants_told = [each.at_us for each in found.lower]
+    assert instants_told == sorted(set(instants_told))
 
 
 @settings(deadline=None)

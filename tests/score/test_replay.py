@@ -94,4 +94,7 @@ def test_the_end_of_a_log_leaves_a_line_for_each_player_noticed(tmp_path: Path) 
     assert (first["as_of"], first["band"]) == ("2026-01-03T18:00:00.000Z", "critical")
     (episode,) = first["open"]
     assert (episode["points"], episode["ends_at"]) == (84, "2026-01-05T12:02:00.000Z")
-    assert [each["band"] for each in first["lowering"]["bands"]] == ["high", "medium", "low"]
+    # The end of that one episode skips high and medium.
+    assert [(each["band"], each["score"], each["at"]) for each in first["lowering"]["bands"]] == [
+        ("low", 0, "2026-01-05T12:02:00.000Z")
+    ]

@@ -64,7 +64,7 @@ def test_days_are_counted_from_each_players_first_event_to_the_last(
         ]
 
     monkeypatch.setattr(alert_rates, "arrivals", lines)
-    counted = run(Config(players=1))
+    counted = run(Config(players=1), load_pack(default_pack()).rules)
     assert counted.events == 5
     assert counted.players == 3
     # Two days and an hour begin three days; a single event is a day.
