@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from detector.engine.alerts import Evidence
 from detector.engine.engine import Engine, Outcome
 from detector.engine.places import Places
+from detector.engine.plan import is_closing
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Currencies, Rates
 from detector.language.rule import ExpectedAlert, Rule, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a timeline brought: its alerts in order of time, how far time passed, what was seen on the way.
+
+    `seen` has, for each event at which the rule was judged, the values of what `when` asks for, as text.
+    """
+
+    alerts: list[ExpectedAlert]
+    passed_us: int
+    seen: dict[int, str]
 
 
 def run_timeline(
@@ -19,23 +33,28 @@ def run_timeline(
     currencies: Currencies | None = None,
     rates: Rates | None = None,
     places: Places | None = None,
-) -> list[ExpectedAlert]:
-    """Every alert that a rule makes of a timeline, in order of time; ValueError for an event it refuses."""
+) -> Run:
+    """Take a timeline through an engine of its own; ValueError for an event that it refuses."""
     currencies = currencies or Currencies()
     engine = Engine([rule], places, rates, currencies, keep_records=False)
     decoder = Decoder(currencies)
+    seen = {}
     for number, raw in enumerate(timeline.events, 1):
         event = decoder.decode(raw)
         if isinstance(event, Refusal):
             raise ValueError(f"event {number} is refused: {event.reason}: {event.detail}")
         if engine.apply(event) is Outcome.CONFLICT:
             raise ValueError(f"event {number} bears the id of an earlier one with other content")
+        if event.type in rule.trigger.events:
+            at_us, evidence = engine.evidence(event, rule.id)
+            seen[at_us] = ", ".join(_spoken(each) for each in evidence)
     engine.finish()
     effects = engine.take()
-    return sorted(
+    alerts = sorted(
         ExpectedAlert(micros(datetime.fromisoformat(alert.opened_at)), alert.severity, alert.kind)
         for alert in (*effects.alerts, *effects.shadow)
     )
+    return Run(alerts, engine.ticked_us, seen)
 
 
 def check_timeline(
@@ -47,11 +66,11 @@ def check_timeline(
 ) -> list[str]:
     """What a timeline expects and does not get, or gets and does not expect; empty when all is well."""
     try:
-        got = run_timeline(rule, timeline, currencies, rates, places)
+        run = run_timeline(rule, timeline, currencies, rates, places)
     except ValueError as error:
         return [f"{timeline.name}: {error}"]
     missing, extra = list(timeline.expect), []
-    for alert in got:
+    for alert in run.alerts:
         # The exact one first: an expectation of any kind is left for what nothing else asks for.
         fitting = [each for each in (alert, replace(alert, kind=None)) if each in missing]
         if fitting:
@@ -59,9 +78,28 @@ def check_timeline(
         else:
             extra.append(alert)
     return [
-        *(f"{timeline.name}: expected {_told(alert)}, which did not come" for alert in missing),
+        *(
+            f"{timeline.name}: expected {_told(alert)}, which did not come{_why_not(rule, run, alert.at_us)}"
+            for alert in missing
+        ),
         *(f"{timeline.name}: got {_told(alert)}, which is not expected" for alert in extra),
     ]
+
+
+def _why_not(rule: Rule, run: Run, at_us: int) -> str:
+    """What can be told of an alert that did not come."""
+    if at_us in run.seen:
+        return f"; there was {run.seen[at_us]}"
+    if rule.trigger.events and not is_closing(rule):
+        return "; no event judged the rule then"
+    if at_us > run.passed_us:
+        return f"; time passes only to {rfc3339_ms(run.passed_us)} here: end with a later `tick`"
+    return ""
+
+
+def _spoken(evidence: Evidence) -> str:
+    value = "unknown" if evidence.value is None else f"{evidence.value} {evidence.unit}".strip()
+    return f"{evidence.name or evidence.quantity} {value}"
 
 
 def _told(alert: ExpectedAlert) -> str:

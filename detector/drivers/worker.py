@@ -22,6 +22,7 @@ import msgspec
 
 from detector.drivers.collector import without_collector
 from detector.drivers.detection import Detection
+from detector.drivers.faults import where
 from detector.drivers.hand import Hand, Report, Saved, Stored
 from detector.drivers.shares import Share
 from detector.errors import StateError, TiltwatchError
@@ -60,10 +61,11 @@ class Remote:
     ) -> None:
         settings = {"keep_records": keep_records, "all_alerts": all_alerts, "stored": stored}
         self._process = subprocess.Popen(  # noqa: S603  (this Python)
-            [sys.executable, "-c", _START],
+            # -P: not what happens to lie in the working directory, but what runs here.
+            [sys.executable, "-P", "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(each or str(Path.cwd()) for each in sys.path)},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -146,9 +148,17 @@ def main() -> None:
         with without_collector():
             while True:
                 _write(out, _DONE + _encode(_answer(hand, messages.get())))
+    except OSError:
+        os._exit(0)  # nobody is left who wants to hear
     except TiltwatchError as error:
-        _write(out, _FAILED + str(error).encode())
-        messages.get()
+        told = str(error)
+    except Exception as error:
+        # Its own words may repeat a player's data.
+        told = f"a worker of the replay failed, a fault of tiltwatch: {type(error).__name__} in {where(error)[-1]}"
+    with suppress(OSError):
+        _write(out, _FAILED + told.encode())
+    # Not the usual way out: it would wait for whoever listens.
+    os._exit(1)
 
 
 def _answer(hand: Hand, message: bytes) -> Report | Saved:

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from detector.engine.alarms import Alarms
+from detector.engine.alerts import Evidence
 from detector.engine.compile_events import EventCompiler
 from detector.engine.correcting import Corrections
 from detector.engine.judging import Effects, Judged, Judges
@@ -434,6 +435,14 @@ class Engine:
             del self._players[p.key]
 
     # What comes out, and what is stored
+
+    def evidence(self, event: AnyEvent, rule_id: str) -> tuple[int, list[Evidence]]:
+        """The player's clock, and what a rule judged at an event that was just taken in sees."""
+        p = self._players.get(event.player) or self._player(event.player)
+        judged = next(each for each in self.judges.rules if each.rule.id == rule_id)
+        view, on = self._seen(p, session_of(p, event, micros(event.ts)))
+        values = judged.functions.facts(view, p.clock, on)
+        return p.clock, judged.facts.evidence(values, p.clock, p.currency)
 
     def take(self) -> Effects:
         """Alerts and notes since the last call."""

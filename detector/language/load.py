@@ -374,7 +374,8 @@ class _Loader:
     def _check_placeholder(self, name: str, place: Place) -> None:
         known = [*self._scope.lets, *self._scope.constants, *self._scope.failed]
         if name not in known:
-            raise Fault(place, f'"{shorten(name)}" is no let and no param{suggestion(name, known)}')
+            near = suggestion(name, known) or "; give it a name under `let` first"
+            raise Fault(place, f'"{shorten(name)}" is no let and no param{near}')
         self._scope.used.add(name)
 
     def _tests(self, severity: str | None) -> Iterator[Timeline]:

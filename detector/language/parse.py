@@ -106,8 +106,14 @@ def leaf(branch: Branch) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "…"?` for the nearest known word, or nothing."""
+    near = nearest(word, known)
+    return "" if near is None else f'; did you mean "{near}"?'
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is spelt most like it, None where none is."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6) if len(word) < 100 else []
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return near[0] if near else None
 
 
 def _check_text(source: Scalar) -> None:

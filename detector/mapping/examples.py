@@ -102,6 +102,8 @@ def _differences(example: Example, mapping: FeedMapping, currencies: Currencies)
     dropped = found.dropped[0] if found.dropped else None
     if dropped != example.dropped:
         told.append(_unlike("dropped", example.dropped, dropped))
+    if told:
+        return told  # that other events come than expected, or none, follows from it
     wanted = []
     for number, raw in enumerate(example.events, 1):
         event = decoder.decode(raw)
@@ -110,10 +112,11 @@ def _differences(example: Example, mapping: FeedMapping, currencies: Currencies)
             return told
         wanted.append(event)
     made = [taken.event for taken in found.taken]
-    for number, (want, have) in enumerate(zip(wanted, made, strict=False), 1):
-        told += [f"event {number}: {difference}" for difference in _between(want, have)]
     if len(made) != len(wanted):
-        told.append(f"{len(wanted)} events expected, but {len(made)} came")
+        # Which of them is meant by which is then anybody's guess.
+        return [f"{len(wanted)} events expected, but {len(made)} came"]
+    for number, (want, have) in enumerate(zip(wanted, made, strict=True), 1):
+        told += [f"event {number}: {difference}" for difference in _between(want, have)]
     return told
 
 

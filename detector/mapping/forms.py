@@ -24,7 +24,7 @@ class Forms:
     currencies: Currencies
     money: MoneyForm | None = None
     time: TimeForm = field(default_factory=TimeForm)
-    tables: Mapping[str, Block] = field(default_factory=dict)
+    tables: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_money_form(block: Block, default: MoneyForm | None) -> MoneyForm | None:

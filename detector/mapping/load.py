@@ -19,7 +19,6 @@ from detector.language.source import (
     Mapping,
     Node,
     Scalar,
-    Sequence,
     read_file,
     read_source,
     scalar,
@@ -27,6 +26,7 @@ from detector.language.source import (
     single,
 )
 from detector.language.syntax import Place
+from detector.mapping.blocks import Entry, as_meant, block_of, entries_of, items_of
 from detector.mapping.cases import Case, EventPlan, Step
 from detector.mapping.conditions import read_condition
 from detector.mapping.examples import read_example
@@ -35,8 +35,8 @@ from detector.mapping.fields import FieldPlan, read_field
 from detector.mapping.forms import Forms, read_money_form, read_time_form
 from detector.mapping.message import ABSENT, Path, Scope, Scopes, looks_like_path
 from detector.mapping.origins import Unmapped, known_keys, read_origin, read_path
-from detector.mapping.tables import read_table
-from detector.mapping.values import TimeForm
+from detector.mapping.tables import check_table, read_table
+from detector.mapping.values import MoneyForm, TimeForm
 
 _NEEDED = ("id", "title", "cases")
 KEYS = (*_NEEDED, "about", "each", "times", "money", "tables", "common", "examples")
@@ -44,6 +44,8 @@ _CASE_KEYS = ("when", "each", "event", "events", "drop", "refuse")
 _DOES = ("event", "events", "drop", "refuse")
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _FIRST = ("currency", "limit")  # other fields are read by them
+_OF_EVERY = ("id", "source", "player", "ts")  # what hardly a file gives event by event
+_EVERY = {name for fields in WIRE_FIELDS.values() for name in fields}
 MAX_CASES = 200
 MAX_EVENTS = 16
 MAX_EXAMPLES = 200
@@ -84,8 +86,10 @@ class _Loader:
         self._reading = reading
         self._forms = Forms(currencies)
         self._levels = 1  # records that a path can start from outside a case's own `each`
-        self._common: tuple[tuple[Scalar, Node], ...] = ()
+        self._common: tuple[Entry, ...] = ()
         self._used: set[str] = set()
+        self._complete = True  # whether every event could be read
+        self._lacks: dict[str, dict[Place, list[str]]] = {}  # field → event → types that need it
         self._built: list[FeedMapping] = []
 
     def mapping(self) -> FeedMapping | None:
@@ -94,6 +98,7 @@ class _Loader:
                 self._reading.tell(
                     key.place, f'unknown key "{shorten(key.text)}"{suggestion(key.text, KEYS)}'
                 )
+        self._root = replace(self._root, entries=as_meant(self._root.entries, KEYS))
         for needed in _NEEDED:
             if self._root.get(needed) is None:
                 self._reading.tell(self._root.place, f"`{needed}` is missing")
@@ -103,19 +108,16 @@ class _Loader:
         each = self._read("each", lambda node: read_path(scalar(node), 1))
         self._levels = 1 if self._root.get("each") is None else 2
         self._read("tables", self._tables)
+        self._stand_in()
         self._read("money", self._money)
         self._read("times", self._times)
-        self._common = self._read("common", _entries) or ()
+        common = self._read("common", entries_of)
+        self._common = as_meant(common or (), _EVERY)
         cases = self._read("cases", self._cases) or []
         examples = self._read("examples", self._examples) or []
-        for key, _ in self._common:
-            if key.text not in self._used and not any(key.text in fields for fields in WIRE_FIELDS.values()):
-                every = {known for fields in WIRE_FIELDS.values() for known in fields}
-                self._reading.tell(
-                    key.place, f'no event has a field "{shorten(key.text)}"{suggestion(key.text, every)}'
-                )
-            elif key.text not in self._used and cases:
-                self._reading.tell(key.place, f"no event of this file has a `{key.text}`")
+        self._tell_of_common(common or (), bool(cases))
+        if common is not None or self._root.get("common") is None:
+            self._tell_of_lacks()
         if self._reading.findings:
             return None
         self._built.append(FeedMapping(name, title, self._path, each, tuple(cases), tuple(examples)))
@@ -124,11 +126,36 @@ class _Loader:
     # How findings are gathered
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, *, event: bool = False) -> Iterator[None]:
         try:
             yield
         except Fault as fault:
+            self._complete &= not event
             self._reading.tell(fault.place, fault.message)
+
+    def _stand_in(self) -> None:
+        """Put something in the place of what may be wrong: its own finding will do, without one a field."""
+        if self._root.get("money") is not None:
+            self._forms = replace(self._forms, money=MoneyForm("minor"))
+        if self._root.get("times") is not None:
+            self._forms = replace(self._forms, time=TimeForm(zone="UTC"))
+
+    def _tell_of_common(self, common: tuple[Entry, ...], any_case: bool) -> None:
+        for key, _ in common:
+            if key.text not in _EVERY:
+                told = f'no event has a field "{shorten(key.text)}"{suggestion(key.text, _EVERY)}'
+                self._reading.tell(key.place, told)
+            elif key.text not in self._used and any_case and self._complete:
+                self._reading.tell(key.place, f"no event of this file has a `{key.text}`")
+
+    def _tell_of_lacks(self) -> None:
+        for name, events in self._lacks.items():
+            if name in _OF_EVERY and len(events) > 1 and name not in self._used:
+                node = self._root.get("common") or self._root
+                self._reading.tell(node.place, f"every event needs `{name}`: give it in `common`")
+                continue
+            for place, types in events.items():
+                self._reading.tell(place, f"a {' or '.join(types)} needs `{name}`, here or in `common`")
 
     def _read(self, key: str, make: Callable[[Node], Any]) -> Any:
         node = self._root.get(key)
@@ -153,30 +180,29 @@ class _Loader:
 
     def _tables(self, node: Node) -> None:
         tables = {}
-        for key, value in _entries(node):
+        for key, value in entries_of(node):
             with self._told():
-                if not isinstance(value, Mapping):
-                    raise Fault(value.place, "a table is a mapping of the feed's values to ours")
                 tables[key.text] = value
-        self._forms = Forms(self._forms.currencies, tables=tables)
+                check_table(value)
+        self._forms = replace(self._forms, tables=tables)
 
     def _money(self, node: Node) -> None:
-        block = _block(node)
+        block = block_of(node)
         known_keys(block, ("unit", "round", "sign", "decimals"), "`money`")
         form = read_money_form(block, None)
         if form is None:
             raise Fault(node.place, "`money` needs `unit`: major (12.50) or minor (1250)")
-        self._forms = Forms(self._forms.currencies, form, self._forms.time, tables=self._forms.tables)
+        self._forms = replace(self._forms, money=form)
 
     def _times(self, node: Node) -> None:
-        block = _block(node)
+        block = block_of(node)
         known_keys(block, ("format", "zone"), "`times`")
         form = read_time_form(block, TimeForm())
-        self._forms = Forms(self._forms.currencies, self._forms.money, form, tables=self._forms.tables)
+        self._forms = replace(self._forms, time=form)
 
     def _examples(self, node: Node) -> list[Example]:
         found = []
-        for item in _items(node, "examples", MAX_EXAMPLES):
+        for item in items_of(node, "examples", MAX_EXAMPLES):
             with self._told():
                 found.append(read_example(item))
         return found
@@ -185,10 +211,10 @@ class _Loader:
 
     def _cases(self, node: Node) -> list[Case]:
         found: list[Case] = []
-        items = _items(node, "cases", MAX_CASES)
+        items = items_of(node, "cases", MAX_CASES)
         for number, item in enumerate(items, 1):
-            with self._told():
-                block = _block(item)
+            with self._told(event=True):
+                block = block_of(item)
                 case = self._case(block)
                 if case.when is None and number < len(items) and block.get("when") is None:
                     raise Fault(item.place, "a case without `when` takes every record: put it last")
@@ -220,11 +246,11 @@ class _Loader:
                 else Case(block.place, when, refuse=why)
             )
         each = None if each_node is None else read_path(scalar(each_node), self._levels)
-        items = [node] if does[0] == "event" else _items(node, "events", MAX_EVENTS)
+        items = [node] if does[0] == "event" else items_of(node, "events", MAX_EVENTS)
         plans = []
         for position, item in enumerate(items, 1):
-            with self._told():
-                plans.append(self._event(_block(item), position, inner=each is not None))
+            with self._told(event=True):
+                plans.append(self._event(block_of(item), position, inner=each is not None))
         return Case(block.place, when, each, events=tuple(plans))
 
     def _event(self, block: Mapping, position: int, *, inner: bool) -> EventPlan:
@@ -232,15 +258,16 @@ class _Loader:
         types, type_of = self._types(block, levels, WIRE_FIELDS.keys())
         when_node = block.get("when")
         when = None if when_node is None else read_condition(when_node, levels)
-        own = {key.text for key, _ in block}
+        given = self._own(block, types, ())
+        own = {key.text for key, _ in given}
         common = [(key, node) for key, node in self._common if key.text not in own]
         fields: dict[str, list[Step]] = {}
         for type_ in types:
             known = WIRE_FIELDS[type_]
             made = self._fields(common, known, self._levels, outer=inner)
-            made |= self._fields(self._own(block, types, ()), known, levels)
+            made |= self._fields(given, known, levels)
             self._used |= made.keys()
-            self._demand(block, type_, made, own, ())
+            self._demand(block, type_, made, ())
             self._check_id(block, made, inner, "id" in own)
             fields[type_] = _steps(type_, made)
         return EventPlan(type_of, fields, when, position, own_id="id" in own or position == 1)
@@ -284,13 +311,11 @@ class _Loader:
             raise Fault(node.place, f'no event type "{shorten(text)}"{suggestion(text, known)}')
         return text
 
-    def _own(self, block: Mapping, types: list[str], banned: tuple[str, ...]) -> list[tuple[Scalar, Node]]:
+    def _own(self, block: Mapping, types: list[str], banned: tuple[str, ...]) -> list[Entry]:
         """The fields that the event itself maps; a finding for each that none of its types has."""
-        found = []
-        for key, node in block:
-            if key.text in ("type", "when"):
-                continue
-            every = {name for type_ in types for name in WIRE_FIELDS[type_]} - set(banned)
+        every = {name for type_ in types for name in WIRE_FIELDS[type_]} - set(banned)
+        given = [entry for entry in block if entry[0].text not in ("type", "when")]
+        for key, _ in given:
             if key.text in banned:
                 self._reading.tell(key.place, f"`{key.text}` is the correction's own; leave it out")
             elif key.text not in every:
@@ -298,12 +323,11 @@ class _Loader:
                     f'a {" or ".join(types)} has no field "{shorten(key.text)}"{suggestion(key.text, every)}'
                 )
                 self._reading.tell(key.place, told)
-            else:
-                found.append((key, node))
-        return found
+        own = [entry for entry in given if entry[0].text not in banned]
+        return [(key, node) for key, node in as_meant(own, every) if key.text in every]
 
     def _fields(
-        self, entries: list[tuple[Scalar, Node]], known: Any, levels: int, *, outer: bool = False
+        self, entries: list[Entry], known: Any, levels: int, *, outer: bool = False
     ) -> dict[str, FieldPlan]:
         made = {}
         for key, node in entries:
@@ -320,11 +344,11 @@ class _Loader:
         return made
 
     def _demand(
-        self, block: Mapping, type_: str, made: dict[str, FieldPlan], own: set[str], spared: tuple[str, ...]
+        self, block: Mapping, type_: str, made: dict[str, FieldPlan], spared: tuple[str, ...]
     ) -> None:
         for name, spec in WIRE_FIELDS[type_].items():
-            if spec.required and name not in made and name not in spared and name not in own:
-                self._reading.tell(block.place, f"a {type_} needs `{name}`, here or in `common`")
+            if spec.required and name not in made and name not in spared:
+                self._lacks.setdefault(name, {}).setdefault(block.place, []).append(type_)
 
     def _check_id(self, block: Mapping, made: dict[str, FieldPlan], inner: bool, own: bool) -> None:
         plan = made.get("id")
@@ -348,7 +372,7 @@ class _Loader:
         if isinstance(node, Scalar):
             path = read_path(node, levels)
             return FieldPlan(partial(self._by_cases, name, path), (path,))
-        block = _block(node)
+        block = block_of(node)
         types, type_of = self._types(block, levels, CARRIED_TYPES.keys())
         if block.get("when") is not None:
             raise Fault(block.place, f"`{name}` has no `when`: it belongs to the event")
@@ -356,7 +380,7 @@ class _Loader:
         for type_ in types:
             own = self._own(block, types, CARRIER_FIELDS)
             made = self._fields(own, WIRE_FIELDS[type_], levels)
-            self._demand(block, type_, made, set(), CARRIER_FIELDS)
+            self._demand(block, type_, made, CARRIER_FIELDS)
             fields[type_] = _steps(type_, made)
         plan = EventPlan(type_of, fields)
         return FieldPlan(lambda scopes, made: plan.make(scopes, carried=True))
@@ -387,21 +411,3 @@ _FAILED = FieldPlan(_nothing)  # stands for a field that has a finding of its ow
 def _steps(type_: str, made: dict[str, FieldPlan]) -> list[Step]:
     names = sorted(made, key=lambda name: name not in _FIRST)
     return [Step.of(name, made[name], required=WIRE_FIELDS[type_][name].required) for name in names]
-
-
-def _block(node: Node) -> Mapping:
-    if not isinstance(node, Mapping):
-        raise Fault(node.place, "a mapping of keys to values is needed here")
-    return node
-
-
-def _entries(node: Node) -> tuple[tuple[Scalar, Node], ...]:
-    return _block(node).entries
-
-
-def _items(node: Node, key: str, most: int) -> tuple[Node, ...]:
-    if not isinstance(node, Sequence) or not node.items:
-        raise Fault(node.place, f"`{key}` is a list")
-    if len(node.items) > most:
-        raise Fault(node.place, f"`{key}` has at most {most} entries")
-    return node.items

@@ -70,7 +70,7 @@ class Table:
 OTHERWISE = ("refuse", "drop", "omit", "pass")
 
 
-def read_table(field: str, node: Node, otherwise: Node | None, named: Mapping[str, Block]) -> Table:
+def read_table(field: str, node: Node, otherwise: Node | None, named: Mapping[str, Node]) -> Table:
     """`table`, a mapping or the name of one of the file's tables, with its `else`."""
     if isinstance(node, Scalar):
         found = named.get(node.text)
@@ -79,13 +79,18 @@ def read_table(field: str, node: Node, otherwise: Node | None, named: Mapping[st
                 node.place, f'no table "{shorten(node.text)}" in `tables`{suggestion(node.text, named)}'
             )
         node = found
-    if not isinstance(node, Block) or not node.entries:
-        raise Fault(node.place, "a table is a mapping of the feed's values to ours")
     values = {}
-    for key, value in node:
+    for key, value in check_table(node):
         single_value = scalar(value)
         values[key.text] = None if single_value.is_null else single_value
     return Table(field, values, _otherwise(otherwise))
+
+
+def check_table(node: Node) -> Block:
+    """The node if it is a table with something in it; Fault otherwise."""
+    if not isinstance(node, Block) or not node.entries:
+        raise Fault(node.place, "a table is a mapping of the feed's values to ours")
+    return node
 
 
 def _otherwise(node: Node | None) -> str | Scalar:

@@ -68,8 +68,8 @@ class Away(msgspec.Struct, frozen=True, kw_only=True):
 class Lowering(msgspec.Struct, frozen=True, kw_only=True):
     """What would lower a score: each episode taken away by itself, and time.
 
-    `course` has an entry for each end of an episode, `bands` one for each time that the score first comes down
-    to a lower band, the bands that it skips left out; both suppose that nothing holds again.
+    `course` has an entry for each end of an episode, `bands` one for each time that the score first comes
+    down to a lower band, the bands that it skips left out; both suppose that nothing holds again.
     """
 
     without: list[Away]

@@ -147,15 +147,18 @@ class _Loader:
         if not isinstance(node, Mapping):
             raise Fault(node.place, f"a mapping is needed here, of each {what} to its value")
         found = {}
+        meant = ""
         for key, value in node:
             with self._told():
                 if key.text not in known:
                     near = suggestion(key.text, known)
+                    meant += near
                     raise Fault(key.place, f'unknown {what} "{shorten(key.text)}"{near}')
                 found[key.text] = make(key.text, value)
         present = {key.text for key, _ in node}
         for name in needed:
-            if name not in present:
+            # What is written almost right has been told of already.
+            if name not in present and f'"{name}"' not in meant:
                 self._tell_of(node.place, f"`{name}` is missing")
         return found
 

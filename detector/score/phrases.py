@@ -118,8 +118,8 @@ AGENTS = {
         severities=("faible", "moyenne", "élevée", "critique"),
         headline="{score} sur 100, {band}",
         nothing="Rien de ce qui compte pour le score n'est ouvert.",
-        counted="{points:+d} « {title} » ({category}, gravité {severity}) : ouvert depuis {since}, constaté la "
-        "dernière fois il y a {held}, prend fin dans {ends} sauf nouveau constat",
+        counted="{points:+d} « {title} » ({category}, gravité {severity}) : ouvert depuis {since}, constaté "
+        "la dernière fois il y a {held}, prend fin dans {ends} sauf nouveau constat",
         without="Sans « {title} », ce serait {score} ({band}).",
         protects="« {title} » l'abaisse de {points}.",
         capped="Aucun d'eux, à lui seul, ne l'abaisserait : les autres compensent.",

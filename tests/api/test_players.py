@@ -136,9 +136,7 @@ async def test_somebody_who_asked_for_help_is_answered(client: httpx.AsyncClient
     assert told.startswith("Thank you for telling us.")
 
 
-async def test_somebody_who_asked_to_be_excluded_is_answered(
-    client: httpx.AsyncClient, redis: Redis
-) -> None:
+async def test_somebody_who_asked_to_be_excluded_is_answered(client: httpx.AsyncClient, redis: Redis) -> None:
     keep(redis, "p1", NIGHTS, EXCLUSION)
     found = await read(client, "p1", reader="player")
     (told,) = found["noticed"]

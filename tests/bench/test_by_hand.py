@@ -90,7 +90,7 @@ def test_they_pass_the_rules_own_tests(rule: Rule, timeline: Timeline) -> None:
         for _, name, kind, severity, opened_at in found
         if name == rule.name
     ]
-    assert sorted(told) == run_timeline(rule, timeline)
+    assert sorted(told) == run_timeline(rule, timeline).alerts
 
 
 def test_every_rule_has_a_firing_timeline_that_they_pass() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from detector.drivers.detection import Detection
-from detector.drivers.hand import Tally
+from detector.drivers.hand import Report, Tally
 from detector.drivers.lines import CHUNK, LogReader
 from detector.drivers.replay import replay, replay_log
 from detector.drivers.shares import KEPT, Splitter, owner
+from detector.drivers.worker import TAKE, Remote
 from detector.engine.engine import GRACE_US
 from detector.errors import StateError
 from detector.events.decode import Decoder, Refusal
@@ -97,6 +100,14 @@ def test_a_worker_that_is_killed_is_told_in_one_line(log: Path, monkeypatch: pyt
     monkeypatch.setattr(Several, "take", take_and_kill)
     with LogReader(str(log)) as reader, pytest.raises(StateError, match="fewer --jobs"):
         replay(reader, RULES, jobs=2)
+
+
+def test_a_worker_that_fails_says_where(tmp_path: Path) -> None:
+    worker = Remote(Detection(RULES), tmp_path, 0, 2, keep_records=False, all_alerts=False, stored=None)
+    with closing(worker):
+        worker.send(TAKE + b"no share of a log")
+        with pytest.raises(StateError, match=r"a fault of tiltwatch: \w+Error in worker.py:\d+ _answer"):
+            worker.hear(msgspec.msgpack.Decoder(Report))
 
 
 def test_a_log_may_be_empty_or_of_one_player(tmp_path: Path) -> None:

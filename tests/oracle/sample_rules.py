@@ -106,14 +106,14 @@ TEXTS = [
 
 
 def rule(name: str, trigger: Any, when: str, **more: Any) -> RuleFile:
-    """A rule file with no more than what it needs to load."""
+    """A rule file with no more than what it needs to load; it is about no risk and so counts in no score."""
     return {
         "id": name,
         "version": 1,
         "status": "draft",
         "title": name,
         "category": "play",
-        "audience": "risk",
+        "audience": "operations",
         "severity": "low",
         "trigger": trigger,
         "when": when,

@@ -14,7 +14,16 @@ def counted(name: str, trigger: Any, when: str, category: str, severity: str, **
         name,
         trigger,
         when,
-        **({"status": "live", "category": category, "severity": severity, "cooldown": "2d"} | more),
+        **(
+            {
+                "status": "live",
+                "audience": "risk",
+                "category": category,
+                "severity": severity,
+                "cooldown": "2d",
+            }
+            | more
+        ),
     )
 
 

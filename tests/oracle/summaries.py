@@ -50,8 +50,11 @@ def summaries(history: History, rates: Rates) -> list[Arrival]:
                 session=session,
             )
         )
-    history.told = len(history.arrivals), sorted(found, key=lambda summary: order(summary))
-    return history.told[1]
+    found.sort(key=order)
+    for number, summary in enumerate(found):
+        summary.number = number  # of two at one instant the later is the last
+    history.told = len(history.arrivals), found
+    return found
 
 
 def order(summary: Arrival) -> tuple[float, float, float]:

@@ -77,7 +77,12 @@ def test_protection_takes_off_and_never_more_than_there_is() -> None:
 
 
 def risk(name: str, trigger: Any, when: str, category: str, **more: Any) -> RuleFile:
-    return rule(name, trigger, when, **({"status": "live", "category": category, "cooldown": "2d"} | more))
+    return rule(
+        name,
+        trigger,
+        when,
+        **({"status": "live", "audience": "risk", "category": category, "cooldown": "2d"} | more),
+    )
 
 
 def scores(story: Story, *files: RuleFile) -> list[tuple[str, str, dict[str, int], str]]:
@@ -96,7 +101,7 @@ def test_an_alert_bears_all_that_its_event_brought() -> None:
     story = Story()
     story.deposit("10:00")
     both = risk("both", ["deposit", "bet"], "age >= 0s", "play")
-    silent = rule("silent", "deposit", "age >= 0s", category="tools", severity="critical")
+    silent = rule("silent", "deposit", "age >= 0s", audience="risk", severity="critical")
     assert scores(story, both, PAID, silent) == [
         ("both", "10:00", {"play": 6, "deposits": 16}, "L1"),
         ("paid", "10:00", {"play": 6, "deposits": 16}, "L1"),

@@ -17,6 +17,7 @@ from detector.score.check import check
 from detector.score.scoring import packaged_scoring, read_scoring, scoring_beside
 from tests.score.samples import DAY_US
 
+ASKED = "[distress-contact, self-exclusion-request]"
 TEXT = (packs_dir() / "score.yml").read_text("utf-8")
 
 
@@ -53,8 +54,8 @@ def test_the_packaged_one_is_as_written() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "where", "message"),
     [
-        ("version: 1", "version: 0", "version: ^0", "a whole number from 1 to 999999"),
-        ("version: 1", "", "why:", "`version` is missing"),
+        ("version: 2", "version: 0", "version: ^0", "a whole number from 1 to 999999"),
+        ("version: 2", "", "why:", "`version` is missing"),
         ("relief: 12", "releif: 12", "^releif", 'unknown key "releif"; did you mean "relief"?'),
         ("relief: 12", "relief: many", "relief: ^many", 'from 0 to 100 is needed, not "many"'),
         ("medium: 25,", "medium: 60,", "bands: ^{", "the edges of bands rise"),
@@ -73,12 +74,17 @@ def test_the_packaged_one_is_as_written() -> None:
         ("cap: 70", "cap: 75", "^money: {", "that band's edge, 75"),
         ("losses], cap", "loses], cap", "^loses]", 'category "loses"; did you mean "losses"?'),
         (", cap: 70", "", "money: ^{", "`cap` is missing"),
-        ("{critical: 85}", "{citical: 85}", "^citical", 'key "citical"; did you mean "critical"?'),
-        ("{critical: 85}", "{critical: -101}", "^-101", "from -100 to 100"),
-        ("{critical: 85}", "{}", "distress-contact: ^{", "this changes nothing"),
+        (
+            "contact: {critical: 85}",
+            "contact: {citical: 85}",
+            "^citical",
+            'key "citical"; did you mean "critical"?',
+        ),
+        ("contact: {critical: 85}", "contact: {critical: -101}", "^-101", "from -100 to 100"),
+        ("contact: {critical: 85}", "contact: {}", "distress-contact: ^{", "this changes nothing"),
         ("distress-contact:", "distress-contact@1:", "^distress-contact@", "by its id, without a version"),
-        ("[distress-contact]", "[distress@1]", "[^distress@1]", "by its id, without a version"),
-        ("[distress-contact]", "distress-contact", "help: ^distress-contact", "a list of rules' ids"),
+        (ASKED, "[distress@1]", "[^distress@1]", "by its id, without a version"),
+        (ASKED, "distress-contact", "help: ^distress-contact", "a list of rules' ids"),
         ("{en: spending, fr: dépenses}", "{en: spending}", "agent: ^{en: spending}", "`fr` is missing"),
         ("fr: dépenses", "fr: ''", "fr: ^''", "this text is empty"),
         ("fr: dépenses", "de: Ausgaben", "^de:", 'unknown language "de"'),
@@ -92,6 +98,15 @@ def test_faults_are_told_where_they_stand(path: Path, old: str, new: str, where:
     offset = text.index(where.replace("^", "")) + max(where.find("^"), 0)
     number, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
     assert found.startswith(f"{number}:{column}: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("low: 6,", "lo: 6,"), ("relief: 12", "releif: 12"), ("fr: dépenses", "fre: dépenses")]
+)
+def test_a_slip_of_the_pen_is_told_once(path: Path, old: str, new: str) -> None:
+    """What is written almost right is not missing as well."""
+    (found,) = findings(path, old, new)
+    assert "did you mean" in found
 
 
 def test_all_faults_are_told_at_once(path: Path) -> None:
@@ -113,7 +128,7 @@ def test_what_is_no_mapping_is_refused(path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "same"),
     [
-        ("version: 1", "version: 2", True),
+        ("version: 2", "version: 3", True),
         ("your deposits", "what you deposit", True),
         ("low: 6,", "low:   6,  ", True),
         ("  time: 3d", "  time: 72h", True),
@@ -124,7 +139,7 @@ def test_what_is_no_mapping_is_refused(path: Path, text: str) -> None:
         ("[spend, deposits, losses]", "[deposits, losses]", False),
         ("[spend, deposits, losses]", "[losses, deposits, spend]", True),
         ("high: 50,", "high: 51,", False),
-        ("[distress-contact]", "[]", True),
+        (ASKED, "[]", True),
         ("relief: 12", "relief: 13", False),
         ("  tools: 80", "  tools: 81", False),
     ],
@@ -200,15 +215,15 @@ def test_check_finds_rules_that_are_nowhere_or_never_count(pack: Path) -> None:
 
 def test_a_change_of_behaviour_needs_a_new_version(pack: Path) -> None:
     locked = json.loads((pack / "lock.json").read_text())["score"]
-    assert locked == {"version": 1, "behaviour": packaged_scoring().behaviour}
+    assert locked == {"version": 2, "behaviour": packaged_scoring().behaviour}
     path = rewrite(pack, "low: 6,", "low: 7,")
-    told = f"{path}:{line('version: 1')}:1: behaves otherwise than locked version 1: give it version 2\n"
+    told = f"{path}:{line('version: 2')}:1: behaves otherwise than locked version 2: give it version 3\n"
     assert (run("check", path).exit_code, run("check", path).output) == (1, told)
     assert (run("lock", pack).exit_code, run("lock", pack).output) == (1, told)
-    rewrite(pack, "version: 1", "version: 2")
+    rewrite(pack, "version: 2", "version: 3")
     assert run("check", path).exit_code == 0
     assert run("lock", pack).exit_code == 0
-    assert json.loads((pack / "lock.json").read_text())["score"]["version"] == 2
+    assert json.loads((pack / "lock.json").read_text())["score"]["version"] == 3
 
 
 def test_new_words_need_none(pack: Path) -> None:
