@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -201,8 +202,17 @@ def test_rules_judged_by_events(packs: Mapping[str, Pack], seed: int) -> None:
     assert_agree(packs["behaviour"], ROUGH, random_log(Random(seed), ROUGH), seed)
 
 
-@pytest.mark.parametrize("name", ["time", "sessions", "closings", "scores"])
-@pytest.mark.parametrize("seed", range(24))
+# Each of the single seeds once showed something that no other did.
+IN_TIME = [
+    *product(("time", "sessions", "closings", "scores"), range(12)),
+    *product(("time",), (20, 65, 109, 164, 1205)),
+    *product(("sessions",), (23, 50, 219, 228, 241)),
+    *product(("closings",), (65, 1112)),
+    *product(("scores",), (1041, 1067, 1082, 1232)),
+]
+
+
+@pytest.mark.parametrize(("name", "seed"), IN_TIME)
 def test_rules_on_what_time_brings(packs: Mapping[str, Pack], name: str, seed: int) -> None:
     assert_agree(packs[name], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
 
@@ -213,7 +223,7 @@ def test_quantities_after_each_event(packs: Mapping[str, Pack], seed: int) -> No
 
 
 @pytest.mark.parametrize("name", ["summaries", "habits"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_sessions_and_habits_after_each_event(packs: Mapping[str, Pack], name: str, seed: int) -> None:
     assert_agree(packs[name], IN_GRACE, random_log(Random(seed), IN_GRACE), seed)
 
@@ -225,7 +235,7 @@ def test_quantities_at_moments(packs: Mapping[str, Pack], name: str, seed: int) 
     assert_agree(packs[name], shape, random_log(Random(seed), shape), seed)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rng=st.randoms(use_true_random=False),
     events=st.integers(1, 12),

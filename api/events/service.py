@@ -36,10 +36,18 @@ class EventsService:
         self._clock = clock
         self._most_events = most_events
 
-    async def take(self, originals: Sequence[bytes | Refusal]) -> IntakeReport:
+    async def take(
+        self, originals: Sequence[bytes | Refusal], messages: Sequence[bytes] | None = None
+    ) -> IntakeReport:
         """Take events in the order given; what the report calls accepted is on disk.
 
         What is refused already keeps its place among them.
+
+        Parameters
+        ----------
+        messages
+            The foreign message of which each event was made. It is kept in the place of an event that is
+            refused, and only once for each reason: a batch of thousands may be a conflict from end to end.
 
         Raises
         ------
@@ -50,11 +58,21 @@ class EventsService:
         if len(originals) > self._most_events:
             raise Problem(TOO_MANY_EVENTS, f"At most {self._most_events} events are taken in one request.")
         report = IntakeReport()
+        kept: set[tuple[str, bytes]] = set()
         for start in range(0, len(originals), CHUNK):
-            await self._take_chunk(report, originals[start : start + CHUNK])
+            refusals = await self._take_chunk(report, originals[start : start + CHUNK])
+            if messages is not None:
+                refusals = [(place, replace(each, original=messages[place])) for place, each in refusals]
+                refusals = [
+                    (place, each) for place, each in refusals if not _seen((each.reason, each.original), kept)
+                ]
+            if refusals:
+                await self._repository.bury([each for _, each in refusals], self._clock())
         return report
 
-    async def _take_chunk(self, report: IntakeReport, originals: Sequence[bytes | Refusal]) -> None:
+    async def _take_chunk(
+        self, report: IntakeReport, originals: Sequence[bytes | Refusal]
+    ) -> list[tuple[int, Refusal]]:
         received_us = self._clock()
         received_at = to_datetime(received_us)
         decoded: list[tuple[AnyEvent, bytes] | Refusal] = []

@@ -16,6 +16,7 @@ import msgspec
 import typer
 import zstandard
 
+from detector.drivers.files import replaced
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros
 from detector.simulator import Config, arrivals, truths
@@ -114,7 +115,10 @@ def _opened(out: str) -> Iterator[BinaryIO]:
     if out == "-":
         yield sys.stdout.buffer
         return
-    with Path(out).open("wb") as raw:
+    path = Path(out)
+    # A log that was broken off must not look like a whole one; what is no file can only be written to.
+    is_file = path.is_file() or not path.exists()
+    with replaced(path) if is_file else path.open("wb") as raw:
         if out.endswith(".gz"):
             # Neither name nor time in the header: the same log is the same file.
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from detector.drivers.files import replaced, sync_folder
+from detector.drivers.files import PRIVATE, replaced, sync_folder
 from detector.drivers.hand import Stored, Tally
 from detector.drivers.lines import Place
 from detector.errors import InputError, StateError
@@ -69,17 +69,19 @@ class Folder:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make this the checkpoint to go on from, and forget what only the one before needed."""
-        self.dead.flush()
-        os.fsync(self.dead.fileno())
+        with self._telling():
+            self.dead.flush()
+            os.fsync(self.dead.fileno())
         checkpoint.terms, checkpoint.dead = self._terms, self.dead.tell()
-        with replaced(self.path / _MANIFEST) as file:
+        with replaced(self.path / _MANIFEST, private=True) as file:
             file.write(msgspec.msgpack.encode(checkpoint))
         self.latest = checkpoint
         self.tidy()
 
     def bury(self, letter: bytes) -> None:
         """Add a dead letter."""
-        self.dead.write(letter + b"\n")
+        with self._telling():
+            self.dead.write(letter + b"\n")
 
     def buried(self) -> Iterator[bytes]:
         """All dead letters, in the order of the log."""
@@ -87,6 +89,13 @@ class Folder:
         with Path(self.dead.name).open("rb") as file:
             for line in file:
                 yield line[:-1]
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written to: {error.strerror or error}") from error
 
     def tidy(self) -> None:
         """Remove files that the latest checkpoint does not name."""
@@ -116,6 +125,8 @@ def open_folder(path: Path, terms: Mapping[str, str]) -> Iterator[Folder]:
                 raise InputError(f"{path}: holds other things; name a folder of its own, or a new one")
             _hold(stack.enter_context((path / _LOCK).open("wb")), path)
             latest = _read(path, terms)
+            (path / _DEAD).touch(PRIVATE)
+            (path / _DEAD).chmod(PRIVATE)  # an earlier version left it open to all
             dead = stack.enter_context((path / _DEAD).open("ab"))
             dead.truncate(0 if latest is None else latest.dead)
             sync_folder(path)

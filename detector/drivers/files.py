@@ -11,23 +11,40 @@ from typing import BinaryIO, cast
 
 from detector.errors import InputError
 
+PRIVATE = 0o600
+"""The mode of a file that holds what players did, and is nobody's output."""
+
 
 @contextmanager
 def new_file(folder: Path, suffix: str) -> Iterator[BinaryIO]:
-    """A new file with a name of its own, synced when the context ends well, gone when it does not."""
-    with NamedTemporaryFile(dir=folder, prefix="replay-", suffix=suffix, delete=False) as file:
-        try:
-            yield cast(BinaryIO, file)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    """A new file with a name of its own, synced when the context ends well, gone when it does not.
+
+    Raises
+    ------
+    InputError
+        It cannot be written, or not to its end.
+    """
+    try:
+        with NamedTemporaryFile(dir=folder, prefix="replay-", suffix=suffix, delete=False) as file:
+            try:
+                yield cast(BinaryIO, file)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to: {error.strerror or error}") from error
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Write a file anew: whoever looks, or comes after a crash, finds the old one or the new one, whole.
+
+    Parameters
+    ----------
+    private
+        Whether nobody else may read it; otherwise the old file's mode holds, or the user's umask.
 
     Raises
     ------
@@ -38,8 +55,8 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         with new_file(path.parent, ".part") as file:
             yield file
         part = Path(file.name)
-        # A private file is what NamedTemporaryFile makes; this one is the user's.
-        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        if not private:  # which is how it was made
+            part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         part.replace(path)
         sync_folder(path.parent)
     except OSError as error:

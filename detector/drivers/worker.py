@@ -147,18 +147,19 @@ def main() -> None:
         hand = Hand(*who, **settings)
         with without_collector():
             while True:
-                _write(out, _DONE + _encode(_answer(hand, messages.get())))
-    except OSError:
-        os._exit(0)  # nobody is left who wants to hear
+                answer = _encode(_answer(hand, messages.get()))
+                with suppress(OSError):  # nobody may be left who wants to hear; whoever listens ends it all
+                    _write(out, _DONE + answer)
     except TiltwatchError as error:
         told = str(error)
     except Exception as error:
         # Its own words may repeat a player's data.
-        told = f"a worker of the replay failed, a fault of tiltwatch: {type(error).__name__} in {where(error)[-1]}"
+        told = f"a worker of the replay failed in {where(error)[-1]} ({type(error).__name__}): a bug"
     with suppress(OSError):
         _write(out, _FAILED + told.encode())
-    # Not the usual way out: it would wait for whoever listens.
-    os._exit(1)
+    # What is still sent must not meet a closed pipe before the answer is heard; whoever listens ends it all.
+    while True:
+        messages.get()
 
 
 def _answer(hand: Hand, message: bytes) -> Report | Saved:

@@ -162,6 +162,7 @@ class Records:
                     s.edge,
                     s.closing,
                     s.summed,
+                    s.ends_by,
                     None if s.rounds is None else _write_rounds(s.rounds),
                 ]
                 for s in sessions
@@ -187,6 +188,7 @@ class Records:
             p.retracted,
             named,
             p.home,
+            p.started,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
 
@@ -228,7 +230,8 @@ class Records:
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
             session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
             session.edge, session.closing, session.summed = row[13:16]
-            session.rounds = None if row[16] is None else _read_rounds(row[16])
+            session.ends_by = row[16]
+            session.rounds = None if row[17] is None else _read_rounds(row[17])
             sessions.append(session)
             if place < body[22]:
                 p.sessions[session.key] = session
@@ -257,6 +260,7 @@ class Records:
         p.running = [sessions[number] for number in body[19]]
         p.break_open = body[20]
         p.retracted = move.retracted(body[21])
+        p.started = [(at, channel, key) for at, channel, key in body[24]]
         p.home = None if body[23] is None else (body[23][0], body[23][1])
         return p
 

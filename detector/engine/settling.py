@@ -115,6 +115,8 @@ class Settler:
                     break
         if done:
             del pending[:done]
+        if p.started and p.started[0][0] <= upto_us:
+            p.started = [each for each in p.started if each[0] > upto_us]
         if not p.blocked:
             p.wake = moment
             if pending:
@@ -122,12 +124,13 @@ class Settler:
 
     def _outlook(self, waiting: list[Pending], session: Session) -> tuple[int, int]:
         """(when its next event is, when it ends if there is none before), as far as one can see."""
+        end = min(session.settled_last + SESSION_GAP_US, session.ends_by)
         for at, code, belongs, _, _ in waiting:
             if belongs is session and code >= 0:
-                return at, session.settled_last + SESSION_GAP_US
+                return at, end
             if code == self.start_code and belongs is not None and belongs.channel == session.channel:
-                return NEVER, min(at, session.settled_last + SESSION_GAP_US)
-        return NEVER, session.settled_last + SESSION_GAP_US
+                return NEVER, min(at, end)
+        return NEVER, end
 
     def fold_now(self, p: Player, event: Pending) -> bool:
         """Put an event into the settled windows on arrival, if no moment before it can still come.
@@ -149,6 +152,9 @@ class Settler:
                     return False
             elif not (session.settled_open and 0 <= at - session.settled_last <= SESSION_GAP_US):
                 return False
+        if session is not None and kind.type == "session_start":
+            # A session whose first event is still on its way, and began before, ends at this.
+            p.started = [*p.started, (at, session.channel, session.key)]
         self._fold(p, event)
         return True
 
@@ -183,7 +189,7 @@ class Settler:
             moment = p.active_at + self.silences[p.silences][0]
         for running in p.running:
             if running.settled_open:
-                first, of = running.settled_last + SESSION_GAP_US, _OVER
+                first, of = min(running.settled_last + SESSION_GAP_US, running.ends_by), _OVER
             else:
                 first, of = running.closing, _CLOSING
             if self.session_rules:
@@ -292,6 +298,14 @@ class Settler:
         if session.settled_start == NEVER:
             session.settled_last = at
             session.minute = self.first_minute
+            session.ends_by = min(
+                (
+                    since
+                    for since, channel, key in p.started
+                    if since > at and channel == session.channel and key != session.key
+                ),
+                default=NEVER,
+            )
             self._begin(session, at)
             p.running.append(session)
         elif at < session.settled_start and session.minute == self.first_minute:

@@ -30,6 +30,7 @@ class Session:
         "closed_at",
         "closing",
         "edge",
+        "ends_by",
         "key",
         "last",
         "marks",
@@ -64,6 +65,7 @@ class Session:
         self.marks: list[tuple[int, list[Any] | None]] = []
         self.edge = LONG_AGO  # the first minute still to be judged at or after the latest settled event
         self.view: list[Any] | None = None  # the totals as of the minute that is being judged
+        self.ends_by = NEVER  # a start on its channel that was taken in before it had begun
         self.closing = NEVER  # when it closed, from then until its summary is made
         self.summed = False  # its summary is made, and nothing that comes for it changes it any more
         self.rounds: Rounds | None = None  # what the summary will be made of
@@ -198,6 +200,7 @@ class Player:
         "sessions",
         "silences",
         "slots",
+        "started",
         "touched",
         "undone",
         "unrated",
@@ -232,6 +235,8 @@ class Player:
         self.break_open = False  # a break without an end lasts to the next activity
         self.retracted: list[Retraction] | None = None
         self.excluded_until = LONG_AGO
+        # (time, channel, session) of starts that were taken in before the watermark had come so far
+        self.started: list[tuple[int, str | None, str]] = []
         self.running: list[Session] = []  # sessions begun and not yet over
         self.blocked = False  # a session moment waits to know whether its session goes on
         self.wake = NEVER  # when the engine looks at this player again, at the latest

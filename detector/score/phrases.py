@@ -38,6 +38,7 @@ class ForAgents:
     capped: str
     lower: str
     units: tuple[tuple[int, str, str], ...]  # µs, one of it, several
+    moment: str
 
 
 _OVER = 10**6
@@ -112,6 +113,7 @@ AGENTS = {
             (3_600_000_000, "hour", "hours"),
             (60_000_000, "minute", "minutes"),
         ),
+        moment="less than a minute",
     ),
     "fr": ForAgents(
         bands={"low": "faible", "medium": "moyen", "high": "élevé", "critical": "critique"},
@@ -129,6 +131,7 @@ AGENTS = {
             (3_600_000_000, "heure", "heures"),
             (60_000_000, "minute", "minutes"),
         ),
+        moment="moins d'une minute",
     ),
 }
 
@@ -137,13 +140,15 @@ def span(length_us: int, language: str) -> str:
     """Return a length of time in words for agents: in days from two on, else in hours, else in minutes.
 
     >>> span(3 * DAY_US, "en"), span(DAY_US, "fr"), span(59_000_000, "en")
-    ('3 days', '24 heures', '1 minute')
+    ('3 days', '24 heures', 'less than a minute')
     """
     units = AGENTS[language].units
+    if length_us < units[-1][0]:
+        return AGENTS[language].moment
     for unit_us, one, several in units:
         count = round(length_us / unit_us)
         if count >= 2 or unit_us == units[-1][0]:
-            return f"{max(count, 1)} {several if count >= 2 else one}"
+            return f"{count} {several if count >= 2 else one}"
     raise AssertionError
 
 

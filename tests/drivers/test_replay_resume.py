@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +105,22 @@ def test_with_other_numbers_of_processes(text: bytes, expected: Outcome, tmp_pat
     assert run(log, home, jobs=2) == expected
 
 
+def test_nobody_else_may_read_what_lies_in_the_folder(text: bytes, tmp_path: Path) -> None:
+    log, home = tmp_path / "log.jsonl", tmp_path / "home"
+    log.write_bytes(text)
+    before = os.umask(0o022)
+    try:
+        with pytest.raises(CutOffError):
+            run(log, home, cut_after=2)
+        (home / "dead.jsonl").chmod(0o644)
+        run(log, home)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir() if path.stat().st_size}
+    assert {"dead.jsonl", "replay.state"} < modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
 def test_what_came_after_the_last_checkpoint_is_forgotten(
     text: bytes, expected: Outcome, tmp_path: Path
 ) -> None:
@@ -182,6 +200,24 @@ def test_a_damaged_folder_is_told_in_one_line(text: bytes, tmp_path: Path) -> No
     (home / "replay.state").write_bytes(b"\x93")
     with pytest.raises(StateError, match="damaged"):
         run(log, home)
+
+
+def test_a_full_disk_is_told_in_one_line(
+    text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    log, home = tmp_path / "log.jsonl", tmp_path / "home"
+    log.write_bytes(text)
+    with pytest.raises(CutOffError):
+        run(log, home, cut_after=2)
+    before = {path.name for path in home.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="No space left"):
+            run(log, home)
+    assert {path.name for path in home.iterdir()} == before
 
 
 def test_many_alerts_lie_in_files_and_come_out_in_order(

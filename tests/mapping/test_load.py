@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mapping.samples import BASE, loaded, only, place, read
+from detector.mapping.catalogue import check_mappings, packaged_mappings
+from tests.mapping.samples import BASE, CURRENCIES, loaded, only, place, read
 
 EVENT = "event: {type: deposit, amount: .amount}"
 
@@ -202,6 +203,59 @@ def test_every_fault_is_told_at_once_and_each_once(tmp_path: Path) -> None:
     assert len(messages) == len(set(messages)) >= 3
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("aggregator", "money: {unit: major", "money: {unit: mayor", "`unit` is major"),
+        ("aggregator", "money: {unit: major", "money: {unt: major", '`money` has no key "unt"'),
+        ("aggregator", "money: {unit: major}", "money: {unit: major, round: sometimes}", "`round` is one of"),
+        ("aggregator", "money: {unit: major}", "money:", "`money` is empty"),
+        ("aggregator", "money:", "mony:", 'did you mean "money"?'),
+        ("aggregator", "zone: Europe/Malta", "zone: Europe/Maltta", "no zone"),
+        ("topics", "tables:", "tabels:", 'did you mean "tables"?'),
+        ("topics", "  products: {slot", "  produts: {slot", 'no table "products" in `tables`'),
+        ("topics", "  periods: {daily: 24h, weekly: 7d, monthly: month}", "  periods: daily", "a table is a"),
+        ("topics", "common:", "comon:", 'did you mean "common"?'),
+        ("topics", "  player: .playerId", "  playr: .playerId", 'did you mean "player"?'),
+        ("topics", "  ts: .timestamp\n", "", "every event needs `ts`: give it in `common`"),
+        ("topics", "cases:", "case:", 'did you mean "cases"?'),
+        ("provider", "each: .wagers", "each: wagers", "no path"),
+        ("provider", "stake: .stake", "stke: .stake", 'did you mean "stake"?'),
+        ("stripe", "{type: refund}", "{type: refnd}", 'did you mean "refund"?'),
+        ("stripe", "{type: deposit, amount", "{type: deposit, amout", 'did you mean "amount"?'),
+        ("stripe", "  amount: .data.object.amount\n", "", "a deposit_failed needs `amount`"),
+    ],
+)
+def test_one_slip_is_told_once_and_not_again_wherever_it_tells(
+    name: str, old: str, new: str, told: str, tmp_path: Path
+) -> None:
+    path = packaged_mappings() / f"{name}.yml"
+    text = path.read_text("utf-8")
+    assert old in text
+    spoilt = tmp_path / path.name
+    spoilt.write_text(text.replace(old, new, 1), "utf-8")
+    findings = check_mappings([spoilt], CURRENCIES)
+    assert told in findings[0].message
+    assert len(findings) == (2 if "deposit_failed" in told else 1), [str(finding) for finding in findings]
+
+
+def test_a_format_of_a_field_is_no_worse_for_a_wrong_zone_of_all(tmp_path: Path) -> None:
+    text = BASE.replace("format: rfc3339", "zone: Europe/Maltta").replace(
+        "ts: .at", 'ts: {from: .at, format: "%Y"}'
+    )
+    assert "no zone" in only(read(tmp_path, text)).message
+
+
+def test_an_event_that_cannot_be_read_makes_no_field_of_common_idle(tmp_path: Path) -> None:
+    assert "no event type" in only(read(tmp_path, BASE.replace("type: deposit", "type: depozit"))).message
+
+
+def test_types_that_need_the_same_are_told_together(tmp_path: Path) -> None:
+    table = "type: {from: .t, table: {a: bet, b: bonus, c: withdrawal}}"
+    text = BASE.replace("type: deposit, amount: .amount", f"{table}, stake: .s, payout: .p")
+    assert only(read(tmp_path, text)).message == "a bonus or withdrawal needs `amount`, here or in `common`"
+
+
 def test_yaml_that_hides_something_is_refused(tmp_path: Path) -> None:
     assert "anchors" in only(read(tmp_path, BASE.replace("feed", "&a feed"))).message
     assert "a mapping file has at most" in only(read(tmp_path, "#" * 70_000)).message
@@ -210,6 +264,5 @@ def test_yaml_that_hides_something_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     from detector.mapping.load import read_mapping
-    from tests.mapping.samples import CURRENCIES
 
     assert only(read_mapping(tmp_path / "none.yml", CURRENCIES)).message == "no such file"

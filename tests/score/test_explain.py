@@ -21,7 +21,7 @@ from detector.score.explain import READERS, explain
 from detector.score.for_agent import AgentReading
 from detector.score.for_player import MOST_TOLD, PlayerReading
 from detector.score.for_regulator import RegulatorReading
-from detector.score.phrases import PLAYERS
+from detector.score.phrases import PLAYERS, span
 from detector.score.scoring import Override
 from detector.score.standing import Standing
 from tests.score.samples import DAY_US, HOUR_US, NOW_US, PACKAGED, any_standings, standing
@@ -82,7 +82,7 @@ def test_an_agent_reads_what_counted_how_much_and_since_when() -> None:
     titles = [RULES[rule_id].title for rule_id in ("cancelled-withdrawals", "failed-deposits", "night-play")]
     assert found.text.splitlines()[:4] == [
         "77 of 100, critical",
-        f"+32 {titles[0]} (withdrawals, high): open for 3 days, last held 1 minute ago, "
+        f"+32 {titles[0]} (withdrawals, high): open for 3 days, last held less than a minute ago, "
         "ends in 7 days unless it holds again",
         f"+32 {titles[1]} (deposits, high): open for 3 days, last held 2 hours ago, "
         "ends in 22 hours unless it holds again",
@@ -135,6 +135,21 @@ def test_nothing_open_is_said_of_what_counts_only() -> None:
     assert agent(case()).text == "0 of 100, low\nNothing is open that counts towards the score."
     assert agent(case(), "fr").text == "0 sur 100, faible\nRien de ce qui compte pour le score n'est ouvert."
     assert regulator(case()).text.endswith("\nNo episode that counts is open.")
+
+
+@pytest.mark.parametrize(
+    ("length_us", "english", "french"),
+    [
+        (0, "less than a minute", "moins d'une minute"),
+        (59_999_999, "less than a minute", "moins d'une minute"),
+        (60_000_000, "1 minute", "1 minute"),
+        (90 * 60_000_000, "2 hours", "2 heures"),
+        (36 * HOUR_US, "2 days", "2 jours"),
+        (35 * HOUR_US, "35 hours", "35 heures"),
+    ],
+)
+def test_lengths_of_time_are_told_roughly(length_us: int, english: str, french: str) -> None:
+    assert (span(length_us, "en"), span(length_us, "fr")) == (english, french)
 
 
 # The player

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import typer
 import zstandard
 from typer.testing import CliRunner
 
+from detector.cli import simulate
 from detector.cli.simulate import command
 from detector.errors import InputError, SettingsError
 from detector.simulator import Config, Truth, events
@@ -67,3 +69,19 @@ def test_a_wrong_value_is_one_clear_error(wrong: list[str]) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         run("--out", str(tmp_path / "nowhere" / "log.jsonl"))
+
+
+def test_a_log_that_is_broken_off_does_not_look_like_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(_: Config) -> Iterator[tuple[int, bytes]]:
+        yield from ((number, b"{}") for number in range(100_000))
+        raise KeyboardInterrupt
+
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"the one before")
+    monkeypatch.setattr(simulate, "arrivals", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        simulate._write_log(Config(), str(path))
+    assert [each.name for each in tmp_path.iterdir()] == ["log.jsonl"]
+    assert path.read_bytes() == b"the one before"
