@@ -290,26 +290,24 @@ class Settler:
         if p.active_at <= at:
             p.active_at = LONG_AGO
 
-    def _begin(self, session: Session, at: int) -> None:
+    def _begin(self, p: Player, session: Session, at: int) -> None:
         session.settled_start = at
         session.edge = at + self.first_minute * MINUTE_US
+        ending = [
+            since
+            for since, channel, key in p.started
+            if since > at and channel == session.channel and key != session.key
+        ]
+        session.ends_by = min(ending, default=NEVER)
 
     def _of_session(self, p: Player, session: Session, type_: str, at: int) -> None:
         if session.settled_start == NEVER:
             session.settled_last = at
             session.minute = self.first_minute
-            session.ends_by = min(
-                (
-                    since
-                    for since, channel, key in p.started
-                    if since > at and channel == session.channel and key != session.key
-                ),
-                default=NEVER,
-            )
-            self._begin(session, at)
+            self._begin(p, session, at)
             p.running.append(session)
         elif at < session.settled_start and session.minute == self.first_minute:
-            self._begin(session, at)
+            self._begin(p, session, at)
         elif session.settled_open and at > session.settled_last:
             session.settled_last = at
         if type_ == "session_start":
@@ -319,4 +317,5 @@ class Settler:
                 self._close(p, other, at)
         elif type_ == "session_end" and session.settled_open:
             session.settled_last = at  # what came after it, though sooner, is a straggler
+            session.ended = True
             self._close(p, session, at)
