@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.events import bodies
 from api.events.foreign import ForeignFeeds
-from api.events.schemas import IntakeReport
+from api.events.schemas import IntakeQuery, IntakeReport
 from api.events.service import EventsService
 from api.problems import (
     BACKLOG_FULL,
@@ -91,10 +91,7 @@ async def take_events(
     request: Request,
     service: Annotated[EventsService, Depends(_service)],
     foreign: Annotated[ForeignFeeds, Depends(_foreign)],
-    mapping: Annotated[
-        str | None,
-        Query(description="The mapping by which the body's messages, of another platform, become events."),
-    ] = None,
+    query: Annotated[IntakeQuery, Query()],
 ) -> Response:
     """Take events in.
 
@@ -103,8 +100,8 @@ async def take_events(
     """
     body = await bodies.read(request, request.app.state.settings.max_body_bytes)
     originals = bodies.split(body, request.headers)
-    if mapping is None:
+    if query.mapping is None:
         report = await service.take(originals)
     else:
-        report = await foreign.take(service, mapping, originals)
+        report = await foreign.take(service, query.mapping, originals)
     return Response(msgspec.json.encode(report), 202, media_type="application/json")

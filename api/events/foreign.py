@@ -42,7 +42,8 @@ class ForeignFeeds:
         """
         # A batch can be megabytes in one message, and others' requests must not wait for it.
         events, places, dropped = await asyncio.to_thread(self._translate, name, messages)
-        report = await service.take(events)
+        originals = [each.original if isinstance(each, Refusal) else each for each in messages]
+        report = await service.take(events, [originals[place] for place in places])
         for result, place in zip(report.results, places, strict=True):
             result.index = place
         report.dropped = dropped

@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class IntakeQuery(BaseModel):
+    """How a body is to be read. A misspelt parameter is refused: messages would be taken for events."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mapping: Annotated[
+        str | None,
+        Field(description="The mapping by which the body's messages, of another platform, become events."),
+    ] = None
 
 
 class EventResult(Struct, gc=False):

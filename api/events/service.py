@@ -46,8 +46,7 @@ class EventsService:
         Parameters
         ----------
         messages
-            The foreign message of which each event was made. It is kept in the place of an event that is
-            refused, and only once for each reason: a batch of thousands may be a conflict from end to end.
+            The foreign message that each was made of, which is what is kept where one is refused.
 
         Raises
         ------
@@ -58,21 +57,14 @@ class EventsService:
         if len(originals) > self._most_events:
             raise Problem(TOO_MANY_EVENTS, f"At most {self._most_events} events are taken in one request.")
         report = IntakeReport()
-        kept: set[tuple[str, bytes]] = set()
+        letters = _Letters(messages)
         for start in range(0, len(originals), CHUNK):
-            refusals = await self._take_chunk(report, originals[start : start + CHUNK])
-            if messages is not None:
-                refusals = [(place, replace(each, original=messages[place])) for place, each in refusals]
-                refusals = [
-                    (place, each) for place, each in refusals if not _seen((each.reason, each.original), kept)
-                ]
-            if refusals:
-                await self._repository.bury([each for _, each in refusals], self._clock())
+            await self._take_chunk(report, originals[start : start + CHUNK], letters)
         return report
 
     async def _take_chunk(
-        self, report: IntakeReport, originals: Sequence[bytes | Refusal]
-    ) -> list[tuple[int, Refusal]]:
+        self, report: IntakeReport, originals: Sequence[bytes | Refusal], letters: _Letters
+    ) -> None:
         received_us = self._clock()
         received_at = to_datetime(received_us)
         decoded: list[tuple[AnyEvent, bytes] | Refusal] = []
@@ -90,7 +82,7 @@ class EventsService:
         verdicts = await self._repository.append(fresh, received_us) if fresh else b""
         if verdicts is None:
             raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
-        refusals = []
+        refusals: list[Refusal] = []
         verdict = iter(verdicts)
         for each in decoded:
             index = len(report.results)
@@ -110,11 +102,30 @@ class EventsService:
                         report.results.append(EventResult(index, event_id, "repeated"))
                         continue
                 refusal = Refusal("conflict", CONFLICT, original)
-            refusals.append(refusal)
+            refusals += letters.about(index, refusal)
             report.rejected += 1
             report.results.append(EventResult(index, event_id, "rejected", refusal.reason, refusal.detail))
         if refusals:
             await self._repository.bury(refusals, received_us)
+
+
+class _Letters:
+    """What is kept of the refused events of one request."""
+
+    def __init__(self, messages: Sequence[bytes] | None) -> None:
+        self._messages = messages
+        self._kept: set[tuple[str, bytes]] = set()
+
+    def about(self, index: int, refusal: Refusal) -> list[Refusal]:
+        """What to keep of this one: nothing where its message is kept for the same reason already."""
+        if self._messages is None:
+            return [refusal]
+        # A batch sent again with one thing changed may be a conflict from end to end, and is megabytes.
+        message = self._messages[index]
+        if (refusal.reason, message) in self._kept:
+            return []
+        self._kept.add((refusal.reason, message))
+        return [Refusal(refusal.reason, refusal.detail, message)]
 
 
 def _new_event(event: AnyEvent, content: int, original: bytes) -> NewEvent:

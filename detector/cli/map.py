@@ -81,11 +81,15 @@ def _packaged() -> Path:
 IDS = 1_000_000
 """Ids of events that are remembered, to tell those that come twice."""
 
+TOLD = 20
+"""Refusals that are told on stderr; a feed by the wrong mapping would fill the terminal otherwise."""
+
 
 @dataclass(slots=True)
 class _Counts:
     messages: int = 0
     repeated: int = 0
+    told: int = 0
     contents: dict[int, int] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -106,6 +110,8 @@ def _map(source: str, mapping: FeedMapping, decoder: Decoder, out: str, dead: st
                 if raw.strip():
                     _line(number, raw, mapping, decoder, counts, tell, bury)
     sys.stdout.flush()
+    if counts.told > TOLD:
+        print(f"… and {counts.told - TOLD:,} more; --dead FILE keeps all, with why", file=sys.stderr)
     _show(mapping, counts, Console(stderr=True, markup=False, emoji=False, highlight=False))
     if counts.refused:
         raise typer.Exit(1)
@@ -124,16 +130,21 @@ def _line(
     counts.messages += 1
     counts.dropped.update(found.dropped)
     refusals = [] if found.refusal is None else [found.refusal]
+    is_conflict = False
     for taken in found.taken:
         if _is_other(taken, counts):
-            refusals.append(Refusal("conflict", CONFLICT, raw))
+            is_conflict = True
             continue
         counts.events[taken.event.type] += 1
         tell(taken.raw)
+    if is_conflict:  # the message is kept once, however many of its events are refused
+        refusals.append(Refusal("conflict", CONFLICT, raw))
     for refusal in refusals:
         counts.refused[refusal.reason] += 1
         if bury is None:
-            print(f"line {number}: {refusal.reason}: {refusal.detail}", file=sys.stderr)
+            counts.told += 1
+            if counts.told <= TOLD:
+                print(f"line {number}: {refusal.reason}: {refusal.detail}", file=sys.stderr)
         else:
             bury(dead_letter(number, refusal).text)
 

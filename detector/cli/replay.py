@@ -34,6 +34,7 @@ from detector.drivers.replay import SAVE_EVERY_S, Found, replay_log
 from detector.engine.places import read_places
 from detector.errors import InputError
 from detector.events.money import Rates
+from detector.ladder.ladder import ladder_beside
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
 from detector.mapping.catalogue import find_mapping
@@ -82,9 +83,9 @@ def command(
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
     distinct(events, alerts, dead, risk)
     feed = None if mapping is None else find_mapping(mapping, currencies)
-    scoring = scoring_beside(_folder(rules))
+    scoring, ladder = scoring_beside(_folder(rules)), ladder_beside(_folder(rules))
     table = Rates.read(rates, currencies) if rates is not None else None
-    detection = Detection(chosen, currencies, table, read_places(places, jurisdiction), scoring)
+    detection = Detection(chosen, currencies, table, read_places(places, jurisdiction), scoring, ladder)
     # Whoever names the rules wants to see what each would do, the shadow ones too.
     named = rules is not None
     with ExitStack() as stack:

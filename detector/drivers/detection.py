@@ -11,6 +11,7 @@ from importlib.metadata import version
 from detector.engine.engine import Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
+from detector.ladder.ladder import Ladder, packaged_ladder
 from detector.language.rule import Rule
 from detector.score.scoring import Scoring, packaged_scoring
 
@@ -24,6 +25,7 @@ class Detection:
     rates: Rates | None = None
     places: Places | None = None
     scoring: Scoring | None = None  # the packaged one
+    ladder: Ladder | None = None  # the packaged one
 
     def engine(self, *, keep_records: bool) -> Engine:
         """An engine without any player."""
@@ -33,6 +35,7 @@ class Detection:
             rates=self.rates,
             currencies=self.currencies,
             scoring=self.scoring,
+            ladder=self.ladder,
             keep_records=keep_records,
         )
 
@@ -45,6 +48,7 @@ class Detection:
             "rates": None if self.rates is None else vars(self.rates),
             "places": None if self.places is None else vars(self.places),
             "score.yml": (self.scoring or packaged_scoring()).behaviour,
+            "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
             "version": version("tiltwatch"),
         }
         return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

@@ -58,10 +58,14 @@ class ForeignLog:
     def letters(self, letters: Sequence[Letter]) -> list[Letter]:
         """All that was refused of the chunk that is done next, given what was of its events."""
         chunk = self._chunks.popleft()
-        back = [self._about_message(letter, chunk) for letter in letters]
-        return sorted([*chunk.letters, *back], key=lambda letter: letter.line)
+        # A batch that is a conflict from end to end is kept once, not once an event.
+        kept: dict[tuple[int, str], Letter] = {}
+        for letter in letters:
+            place = chunk.sources[letter.line - chunk.first]
+            if (place, letter.reason) not in kept:
+                kept[place, letter.reason] = self._about_message(letter, chunk, place)
+        return sorted([*chunk.letters, *kept.values()], key=lambda letter: letter.line)
 
-    def _about_message(self, letter: Letter, chunk: _Chunk) -> Letter:
-        place = chunk.sources[letter.line - chunk.first]
+    def _about_message(self, letter: Letter, chunk: _Chunk, place: int) -> Letter:
         detail = msgspec.json.decode(letter.text)["detail"]
         return dead_letter(chunk.first + place, Refusal(letter.reason, detail, chunk.lines[place]))

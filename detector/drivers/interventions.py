@@ -45,6 +45,11 @@ class Asked:
     withheld: int = 0
 
 
+GRAVEST = "L5"
+GRAVEST_WITHIN_US = 30 * DAY_US
+"""How old an alert at the highest level may be and still ask for something."""
+
+
 def prepare(
     redis: Redis, proposed: Iterable[Intervention], ladder: Ladder, now_us: int, within_us: int
 ) -> Asked:
@@ -64,7 +69,9 @@ def prepare(
     asked = Asked()
     by_player: dict[str, list[Intervention]] = {}
     for each in proposed:
-        if now_us - each.opened_us > within_us:
+        # Who asked to be excluded is to be excluded still when the request comes after a long outage.
+        limit_us = max(within_us, GRAVEST_WITHIN_US) if each.level == GRAVEST else within_us
+        if now_us - each.opened_us > limit_us:
             asked.withheld += 1
         else:
             by_player.setdefault(each.player, []).append(each)

@@ -64,8 +64,9 @@ class Corrections:
             return
         self._forget(p)
         p.undone[name] = at
-        arrived = self.around.arrived = p.seen.knows(name, p.clock)
-        if at > p.clock - MEMORY_US and not arrived:
+        # One older than what is remembered is taken to have arrived.
+        self.around.arrived = at <= p.clock - MEMORY_US or p.seen.knows(name, p.clock)
+        if not self.around.arrived:
             if p.awaited is None:
                 p.awaited = {}
             p.awaited[name] = turn

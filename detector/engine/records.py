@@ -162,7 +162,6 @@ class Records:
                     s.edge,
                     s.closing,
                     s.summed,
-                    s.ended,
                     s.ends_by,
                     None if s.rounds is None else _write_rounds(s.rounds),
                 ]
@@ -231,8 +230,8 @@ class Records:
             session.minute, session.settled = row[10], move.session_settled(_unpack_all(row[11]))
             session.marks = [(until, move.session_settled(_unpack_all(totals))) for until, totals in row[12]]
             session.edge, session.closing, session.summed = row[13:16]
-            session.ended, session.ends_by = row[16:18]
-            session.rounds = None if row[18] is None else _read_rounds(row[18])
+            session.ends_by = row[16]
+            session.rounds = None if row[17] is None else _read_rounds(row[17])
             sessions.append(session)
             if place < body[22]:
                 p.sessions[session.key] = session

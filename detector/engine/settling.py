@@ -317,5 +317,4 @@ class Settler:
                 self._close(p, other, at)
         elif type_ == "session_end" and session.settled_open:
             session.settled_last = at  # what came after it, though sooner, is a straggler
-            session.ended = True
             self._close(p, session, at)

@@ -72,7 +72,7 @@ class Summaries:
     def close(self, p: Player, session: Session, closed_us: int) -> None:
         """Make the summary of a session and put it into every window that wants it."""
         rounds = session.rounds or Rounds()
-        summary = rounds.summary(p.currency, session.start, closed_us, ended=session.ended)
+        summary = rounds.summary(p.currency, session.start, closed_us)
         session.summed, session.rounds = True, None
         if self.kind.take is not None:
             self.kind.take(p, summary, closed_us, session, closed_us, self.around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -45,6 +46,7 @@ _KEYS: Mapping[FieldKind, tuple[str, ...]] = {
     FieldKind.NUMBER: ("unit",),
 }
 _HOURS: Mapping[str, Decimal] = {"seconds": Decimal(60), "minutes": Decimal(1), "hours": Decimal(60)}
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
 NEVER_CONSTANT = ("id", "player", "ts", "target", "replaces")
 
 
@@ -107,6 +109,10 @@ class _Reader:
             text = node.text.strip()
             if looks_like_path(text) or is_template(text):
                 return self._from(read_origin(node, self._levels), Block((), node.place))
+            if node.style == "" and _DOTTED.fullmatch(text):
+                # Taken for a constant it would be the same wrong value in every event, without a word.
+                told = f'a path starts with a dot: ".{text}"; a constant like this is {{value: {text}}}'
+                raise Fault(node.place, told)
             return self._constant(node, Block((), node.place))
         if isinstance(node, Items):
             return self._from(read_origin(node, self._levels), Block((), node.place))

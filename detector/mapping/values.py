@@ -107,6 +107,8 @@ def minor_units(amount: Decimal, exponent: int, currency: str, form: MoneyForm) 
         amount = amount.copy_negate()  # a minus would round to the context's precision
     elif form.sign == "drop":
         amount = amount.copy_abs()
+    if amount < 0 and form.sign == "flip":
+        raise Unfit("negative_money", "has not the minus that the mapping's `sign: flip` says it has")
     if amount < 0:
         raise Unfit(
             "negative_money", "is negative; the type says the direction, or say `sign` in the mapping"

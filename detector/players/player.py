@@ -30,7 +30,6 @@ class Session:
         "closed_at",
         "closing",
         "edge",
-        "ended",
         "ends_by",
         "key",
         "last",
@@ -66,7 +65,6 @@ class Session:
         self.marks: list[tuple[int, list[Any] | None]] = []
         self.edge = LONG_AGO  # the first minute still to be judged at or after the latest settled event
         self.view: list[Any] | None = None  # the totals as of the minute that is being judged
-        self.ended = False  # by a session_end
         self.ends_by = NEVER  # a start on its channel that was taken in before it had begun
         self.closing = NEVER  # when it closed, from then until its summary is made
         self.summed = False  # its summary is made, and nothing that comes for it changes it any more

@@ -8,7 +8,7 @@ Rows that the watermark has passed are reckoned up, so that no session grows wit
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable
 from fractions import Fraction
 from math import sqrt
@@ -77,20 +77,15 @@ class Rounds:
         later = [number for row in rows[settled:] for number in row]
         self.rows = later if isinstance(self.rows, list) else array("q", later)
 
-    def summary(self, currency: str | None, start_us: int, closed_us: int, *, ended: bool) -> SessionSummary:
-        """The session as of its closing: what came or was corrected later is not in it.
-
-        `ended` says that a `session_end` closed it; else it ended at its last event before.
-        """
+    def summary(self, currency: str | None, start_us: int, closed_us: int) -> SessionSummary:
+        """The session as of its closing: what came or was corrected later is not in it."""
         tally = self.tally.copy()
         rows = _in_order(self.rows)
         tally.add(rows[: bisect_right(rows, closed_us, key=_at)])
         for turn, at_us, stake, paid in self.taken:
             if turn <= closed_us and at_us <= closed_us:
                 tally.take_back(at_us, stake, paid)
-        before = bisect_left(rows, closed_us, key=_at)
-        end_us = closed_us if ended else rows[before - 1][0] if before else self.tally.last_at
-        return tally.summary(currency, start_us, end_us)
+        return tally.summary(currency, start_us)
 
 
 def _in_order(rows: Rows) -> list[tuple[Any, ...]]:
@@ -245,11 +240,11 @@ class Tally:
         self.whole += sign * whole
         self.weighted += sign * at_us * whole
 
-    def summary(self, currency: str | None, start_us: int, end_us: int) -> SessionSummary:
+    def summary(self, currency: str | None, start_us: int) -> SessionSummary:
         """The figures as an event."""
         return SessionSummary(
             currency=currency,
-            minutes=max(0, end_us - start_us) / 60_000_000,
+            minutes=max(0, self.last_at - start_us) / 60_000_000,
             deposits=self.deposits,
             deposited=UNRATED if self.unrated_deposits else self.deposited,
             bets=self.bets,

@@ -10,6 +10,7 @@ from detector.events.money import Currencies
 from detector.language.load import read_rule
 from detector.language.pack import Locked, changed, lock_path, packs_dir, read_lock, rule_files
 from detector.language.parse import suggestion
+from detector.language.rule import SEVERITIES
 from detector.score.load import Written, read
 from detector.score.scoring import SCORE_FILE
 
@@ -28,7 +29,7 @@ def check(paths: Iterable[Path]) -> list[Finding]:
     """Return everything that keeps the score files at these paths from going live, in file order.
 
     Besides what keeps one from being read: a rule that is nowhere (neither in its folder nor in the packs) or
-    does not count, and a change of behaviour without a new version.
+    does not count, a severity that its rule never reaches, and a change of behaviour without a new version.
     """
     findings: list[Finding] = []
     for path in dict.fromkeys(file for each in paths for file in score_files(each)):
@@ -75,6 +76,12 @@ def _about_rules(written: Written) -> list[Finding]:
         if rule is not None and rule.audience != "risk":
             told = f'"{rule_id}" never counts: its audience is {rule.audience}, not risk'
             findings.append(written.finding(f"rules.{rule_id}", told))
+        elif rule is not None and rule_id in written.scoring.rules:
+            reached = [name for name in SEVERITIES if name == rule.severity or name in rule.escalate]
+            for name, weight in zip(SEVERITIES, written.scoring.rules[rule_id].weights, strict=True):
+                if weight is not None and name not in reached:
+                    told = f'"{rule_id}" never reaches {name}, only {", ".join(reached)}'
+                    findings.append(written.finding(f"rules.{rule_id}", told))
     return findings
 
 

@@ -126,6 +126,23 @@ async def test_what_the_service_refuses_itself_is_refused_here_too(
     assert redis.xlen("tw:dead") == 2
 
 
+async def test_what_is_refused_on_storing_keeps_the_message_as_it_came(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    early = played(1, ended=(NOW_US + 6 * MINUTE_US) // 1000)
+    await post(client, early)
+    wagers = [{"no": number, "stake": 1000, "win": 0} for number in range(1, 31)]
+    await post(client, played(2, wagers=wagers))
+    changed = played(2, wagers=[{**wager, "win": 10} for wager in wagers])
+    answer = told(await post(client, [changed, {"type": "invoice"}]))
+    assert answer == [
+        *((0, f"r2:{number}", "rejected", "conflict") for number in range(1, 31)),
+        (1, None, "rejected", "unmapped"),
+    ]
+    dead = [(each[b"reason"], json.loads(each[b"original"])) for each in read(redis, "tw:dead")]
+    assert dead == [(b"ahead_of_receipt", early), (b"conflict", changed), (b"unmapped", {"type": "invoice"})]
+
+
 async def test_without_a_mapping_nothing_changes(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/events", content=b"[]", headers={"content-type": JSON})
     assert "dropped" not in response.json()
@@ -137,6 +154,15 @@ async def test_an_unknown_mapping_is_named(client: httpx.AsyncClient, redis: Red
     (parameter,) = response.json()["parameters"]
     assert parameter["name"] == "mapping"
     assert "adyen, aggregator, provider" in parameter["reason"]
+    assert redis.dbsize() == 0
+
+
+async def test_a_misspelt_parameter_takes_no_foreign_batch_for_events(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    response = await client.post("/v1/events", params={"maping": "provider"}, json=played(1))
+    assert problem(response) == (400, "invalid-parameter")
+    assert response.json()["parameters"][0]["name"] == "maping"
     assert redis.dbsize() == 0
 
 

@@ -126,6 +126,29 @@ def test_it_finds_what_the_mapped_log_does(feed: Path, rules: list[Rule], jobs: 
     assert len(told) == 24
 
 
+def test_a_batch_that_is_a_conflict_from_end_to_end_is_kept_once(rules: list[Rule], tmp_path: Path) -> None:
+    def played(win: int) -> dict[str, Any]:
+        wagers = [{"no": number, "stake": 1000, "win": win} for number in range(1, 31)]
+        player = {"ref": "p-1", "session": "s-1", "currency": "CAD"}
+        at = {"began": 1772359201000, "ended": 1772359204000}
+        return {
+            "type": "round",
+            "round": "r",
+            "game": {"id": "g", "kind": "reels"},
+            **at,
+            "wagers": wagers,
+        } | {"player": player}
+
+    log = tmp_path / "rounds.jsonl"
+    log.write_text("".join(json.dumps(played(win)) + "\n" for win in (0, 10, 20)), "utf-8")
+    provider = ForeignLog(find_mapping("provider", CURRENCIES), CURRENCIES)
+    _, letters, tally, _ = outcome(log, rules, provider)
+    assert tally.counts["accepted"] == 30
+    told = [json.loads(letter) for letter in letters]
+    assert [(each["line"], each["reason"]) for each in told] == [(2, "conflict"), (3, "conflict")]
+    assert [json.loads(each["original"]) for each in told] == [played(10), played(20)]
+
+
 def run(*words: str | Path) -> Result:
     return CliRunner().invoke(app, ["replay", *map(str, words)], env={"COLUMNS": "200"})
 

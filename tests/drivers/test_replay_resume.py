@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,11 @@ def run(
 @pytest.mark.parametrize("form", ["plain", "gzip", "zstd"])
 def test_cut_off_again_and_again(text: bytes, expected: Outcome, tmp_path: Path, form: str) -> None:
     log, home = tmp_path / "log", tmp_path / "home"
-    packers = {"plain": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "plain": bytes,
+        "gzip": gzip.compress,
+        "zstd": zstandard.ZstdCompressor().compress,
+    }
     log.write_bytes(packers[form](text))
     for chunks in (1, 2, 1):
         with pytest.raises(CutOffError):

@@ -68,6 +68,16 @@ def test_what_is_refused_is_told_with_its_line_and_kept(mapping: Path, tmp_path:
     assert base64.b64decode(dead[2]["original"]) == b"\xff"
 
 
+def test_a_feed_by_the_wrong_mapping_does_not_fill_the_terminal(mapping: Path, tmp_path: Path) -> None:
+    feed = lines(*[{**GOOD, "amount": "x"}] * 1020)
+    told = run("-", "--with", mapping, stdin=feed).stderr.splitlines()
+    assert sum(each.startswith("line ") for each in told) == 20
+    assert "… and 1,000 more; --dead FILE keeps all, with why" in told
+    result = run("-", "--with", mapping, "--dead", tmp_path / "dead", stdin=feed)
+    assert "more; --dead" not in result.stderr
+    assert len((tmp_path / "dead").read_bytes().splitlines()) == 1020
+
+
 def test_an_id_put_together_wrongly_shows(mapping: Path) -> None:
     result = run("-", "--with", mapping, stdin=lines(GOOD, {**GOOD, "amount": 4}, GOOD))
     assert (result.exit_code, result.stdout) == (1, OUT * 2)

@@ -65,6 +65,10 @@ def test_the_sample_is_sound(tmp_path: Path) -> None:
         ),
         ("id: .id", "id: id", "  id: ^id", "`id` cannot be the same in every event"),
         ("amount: .amount", "amount: amount", "amount: ^amount", 'a path starts with a dot: ".amount"'),
+        ("player: .player", "player: cust.no", "cust.no", 'a path starts with a dot: ".cust.no"'),
+        (EVENT, EVENT.replace("}", ", method: pay.method}"), "pay.method}", "this is {value: pay.method}"),
+        (EVENT, EVENT.replace("}", ", method: {value: pay.method}}"), None, None),
+        (EVENT, EVENT.replace("}", ", method: 'pay.method'}"), None, None),
         ("amount: .amount", "amount: .a..b", ".a..b", '".a..b" is no path'),
         (
             "event: {type: deposit, amount: .amount}",

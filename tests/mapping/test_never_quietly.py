@@ -47,7 +47,10 @@ def settled(**changed: Any) -> dict[str, Any]:
 def test_an_aggregators_minus_status_or_mode_is_taken_for_nothing_else(
     changed: dict[str, Any], reason: str
 ) -> None:
-    assert refusal(through("aggregator", settled(**changed)))[0] == reason
+    told, detail = refusal(through("aggregator", settled(**changed)))
+    assert told == reason
+    if any("debit" in name for name in changed):  # what is refused is positive there
+        assert "has not the minus" in detail
     (bet,) = events(through("aggregator", settled(bonus_debit=-0.05, mode="real", status="settled")))
     assert (bet["stake"], bet["bonus_stake"], bet["payout"]) == (25, 5, 0)
 

@@ -78,7 +78,7 @@ class Rule:
             version=document["version"],
             severity=document["severity"],
             category=document["category"],
-            counts=document["status"] == "live" and document["audience"] == "risk",
+            counts=document["status"] != "shadow" and document["audience"] == "risk",
             raised=document["audience"] == "risk",
             respond=respond if isinstance(respond, dict) else dict.fromkeys(SEVERITIES, respond),
             events=events,

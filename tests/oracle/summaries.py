@@ -39,11 +39,11 @@ def summaries(history: History, rates: Rates) -> list[Arrival]:
     starts = [a for a in history.arrivals if a.type == "session_start"]
     found = []
     for session in history.sessions:
-        end, closed = session.closing(starts)
+        _, closed = session.closing(starts)
         found.append(
             Arrival(
                 number=session.opened,
-                content=Closing(history, session, closed, rates).fields(end),
+                content=Closing(history, session, closed, rates).fields(),
                 player=history.player,
                 type=TYPE,
                 ts=closed,
@@ -70,7 +70,9 @@ class Closing:
         self.history, self.session, self.at, self.rates = history, session, at, rates
         self.currency = history.currency
 
-    def fields(self, end: int) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
+        # Events of the very instant come before the closing, whenever they arrived.
+        end = max(ts for ts in self.session.times if ts <= self.at)
         content: dict[str, Any] = {"currency": self.currency, "minutes": (end - self.session.start) / MINUTE}
         for name, (aggregate, event_type, of) in ASKED.items():
             content[name] = self.asked(Quantity(aggregate, event_type, of, "session"))

@@ -101,7 +101,7 @@ def test_an_alert_bears_all_that_its_event_brought() -> None:
     story = Story()
     story.deposit("10:00")
     both = risk("both", ["deposit", "bet"], "age >= 0s", "play")
-    silent = rule("silent", "deposit", "age >= 0s", audience="risk", severity="critical")
+    silent = rule("silent", "deposit", "age >= 0s", audience="risk", severity="critical", status="shadow")
     assert scores(story, both, PAID, silent) == [
         ("both", "10:00", {"play": 6, "deposits": 16}, "L1"),
         ("paid", "10:00", {"play": 6, "deposits": 16}, "L1"),

@@ -60,6 +60,18 @@ def test_the_next_start_on_the_channel_closes_it_and_no_other() -> None:
     assert story.last("since(session_summary)") == 0
 
 
+def test_an_event_at_the_instant_of_the_next_start_is_the_last_of_the_session() -> None:
+    story = Story()
+    story.event("10:00", "session_start", session="x")
+    story.event("10:20", "session_start", session="y")
+    assert story.last("last(session_summary.minutes) over 7d") == 0
+    story.bet("10:20", session="x")
+    assert story.last("last(session_summary.minutes) over 7d") == 20
+    story.bet("10:20:00.000001", session="x")
+    assert story.last("last(session_summary.minutes) over 7d") == 20
+    assert story.last("last(session_summary.bets) over 7d") == 1
+
+
 def test_what_comes_first_closes_it() -> None:
     for start, closed in (("10:29", "10:29"), ("10:31", "10:30")):
         story = Story()

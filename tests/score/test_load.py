@@ -213,6 +213,14 @@ def test_check_finds_rules_that_are_nowhere_or_never_count(pack: Path) -> None:
     ]
 
 
+def test_check_finds_severities_that_a_rule_never_reaches(pack: Path) -> None:
+    (pack / "lock.json").unlink()
+    path = rewrite(pack, "  stake-variability: {high: 36}", "  stake-variability: {low: 4, high: 36}")
+    number = line("  stake-variability:")
+    told = f'{path}:{number}:3: "stake-variability" never reaches low, only medium, high\n'
+    assert (run("check", path).exit_code, run("check", path).output) == (1, told)
+
+
 def test_a_change_of_behaviour_needs_a_new_version(pack: Path) -> None:
     locked = json.loads((pack / "lock.json").read_text())["score"]
     assert locked == {"version": 2, "behaviour": packaged_scoring().behaviour}

@@ -43,7 +43,6 @@ TIMED = frozenset(
         closing.STAKES_RISE,
         closing.STAKES_VARY,
         losses.CHURN,
-        play.ACTIVE_DAYS,
         play.DAILY,
         play.LONG,
     )

@@ -44,6 +44,7 @@ class Closed(NamedTuple):
     """A session that is over; money in minor units, times in µs."""
 
     lasted: int
+    gap: int | None
     bets: int
     staked: int
     lost: int
@@ -81,20 +82,22 @@ class Past:
         return [self.within(at - WEEK_US * (n + 1), at - WEEK_US * n) for n in range(5)]
 
 
-def reckon(session: Session, ended: int) -> Closed:
-    """What a session was like."""
+def reckon(session: Session, ended: int, gap: int | None) -> Closed:
+    """What a session was like; `gap` is the time since the one before closed."""
     bets, first, highest = session.bets_in, session.stake_first, session.stake_max
     deviation = None
     if bets >= 2:
         deviation = sqrt(max(0, bets * session.squares - session.staked * session.staked)) / bets
     # The sign of the least-squares slope is that of its numerator.
-    is_rising = bets * session.weighted > session.times * session.staked and at_least(highest, 5.0 * first)
+    is_rising = bets * session.weighted > session.times * session.staked and first > 0
+    is_rising = is_rising and at_least(highest, 5.0 * first)
     depleted = None if session.balance is None or not bets else session.balance < session.stake
     after_loss = int(median(session.gaps_lost)) if session.gaps_lost else None
     after_win = int(median(session.gaps_won)) if session.gaps_won else None
     is_hurrying = after_loss is not None and after_win is not None and after_loss <= 0.5 * after_win
     return Closed(
         lasted=ended - session.start,
+        gap=gap,
         bets=bets,
         staked=session.staked,
         lost=session.lost,
@@ -121,9 +124,11 @@ def binge(p: ByHand, _: Closed, at: int) -> None:
     burst = sum(each.lasted for each in past.within(at - 3 * DAY_US) if each.bets)
     if burst < 3 * HOUR_US or any(each.bets for each in past.within(at - 10 * DAY_US, at - 3 * DAY_US)):
         return
-    before = [each.lasted for each in past.within(at - 38 * DAY_US, at - 10 * DAY_US) if each.bets]
+    before = [each for each in past.within(at - 38 * DAY_US, at - 10 * DAY_US) if each.bets]
     if len(before) >= 3:
-        habit = sum(before) / len(before)
+        bouts = sum(each.gap is None or each.gap >= 3 * DAY_US for each in before)
+        days = sum(each.gap is None or each.gap >= 12 * HOUR_US for each in before)
+        habit = sum(each.lasted for each in before) / max(1, bouts, days / 3)
         if burst >= 3.0 * habit:
             p.held(BINGE, at, HIGH if burst >= 9 * HOUR_US and burst >= 6.0 * habit else MEDIUM)
 
@@ -154,7 +159,7 @@ def loss_against_habit(p: ByHand, now: Closed, at: int) -> None:
             total / count,
             sqrt(count * sum(each * each for each in before) - total * total) / count,
         )
-        if at_least(lost, habit + 3.0 * spread):
+        if spread and at_least(lost, habit + 3.0 * spread):
             twice = at_least(lost, 50_000) and at_least(lost, habit + 6.0 * spread)
             p.held(LOSS_HABIT, at, HIGH if twice else MEDIUM)
 

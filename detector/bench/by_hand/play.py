@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from detector.bench.by_hand.closing import Closed
     from detector.bench.by_hand.player import ByHand
     from detector.bench.by_hand.session import Session
-    from detector.events.vocabulary import Bet, SessionStart
+    from detector.events.vocabulary import Bet
 
 ACTIVE_DAYS = Terms("active-days@1", MONTH_US, MONTH_US)
 BREADTH = Terms("product-breadth@1", MONTH_US)
@@ -41,11 +41,7 @@ def take_bet(p: ByHand, event: Bet, at: int, session: Session | None) -> None:
     if here[0] != placed // QUARTER_US:
         here = p.look_around(event, placed)
     p.nights.add(at, event.stake, here[1], here[2])
-
-
-def take_start(p: ByHand, event: SessionStart, at: int, _: Session | None) -> None:
-    """Remember on which day a session began."""
-    p.days.add(at, p.look_around(event, at)[2])
+    p.days.add(at, here[2])
 
 
 def night_play(p: ByHand, _: Any, at: int, __: Session | None) -> None:
@@ -82,10 +78,9 @@ def long_session(p: ByHand, session: Session, moment: int, bets: int) -> None:
 def daily_play_time(p: ByHand, _: Closed, at: int) -> None:
     played = [each.lasted for each in p.past.within(at - DAY_US) if each.bets]
     if len(played) >= 2 and sum(played) > 6 * HOUR_US:
-        p.held(DAILY, at, HIGH)
+        p.held(DAILY, at, HIGH if sum(played) > 12 * HOUR_US else MEDIUM)
 
 
-def active_days(p: ByHand, _: Closed, at: int) -> None:
-    after = at - MONTH_US
-    if p.days.distinct(after) >= 25 and sum(each.bets > 0 for each in p.past.within(after)) >= 25:
+def active_days(p: ByHand, _: Any, at: int, __: Session | None) -> None:
+    if p.days.count(at) >= 25:
         p.held(ACTIVE_DAYS, at, MEDIUM)

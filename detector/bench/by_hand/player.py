@@ -12,9 +12,9 @@ from detector.bench.by_hand import closing, deposits, losses, play, tools
 from detector.bench.by_hand.closing import Past, reckon
 from detector.bench.by_hand.deposits import Paid
 from detector.bench.by_hand.session import GAP_US, Session
-from detector.bench.by_hand.terms import DAY_US, HOUR_US, MINUTE_US, MONTH_US, NEVER, Found, Terms
+from detector.bench.by_hand.terms import DAY_US, HOUR_US, MINUTE_US, NEVER, Found, Terms
 from detector.bench.by_hand.tools import Asked
-from detector.bench.by_hand.windows import Named, Nights, Play
+from detector.bench.by_hand.windows import Dates, Nights, Play
 from detector.engine.places import Places
 from detector.events.instants import QUARTER_US, local_parts, micros
 from detector.events.vocabulary import (
@@ -75,11 +75,12 @@ class ByHand:
         "player",
         "sessions",
         "silence_due",
+        "stopped",
         "zone",
     )
 
     asked: Asked
-    days: Named
+    days: Dates
     nights: Nights
     paid: Paid
     past: Past
@@ -95,6 +96,7 @@ class ByHand:
         self.closes = NEVER  # no open session closes before this
         self.silence_due = NEVER
         self.break_until = self.excluded_until = -NEVER
+        self.stopped = False  # by a break or an exclusion, some time
         self.zone: str | None = None
         self.home: str | None = None
         self.here: tuple[int, int, str] = (-1, 0, "")  # (quarter of an hour, local hour, local date)
@@ -184,7 +186,8 @@ class ByHand:
             session = self.open.pop(0)
             at = session.closes
             session.open = False
-            closed = reckon(session, min(session.until, session.last))
+            gap = at - self.past.at[-1] if self.past.at else None
+            closed = reckon(session, min(session.until, session.last), gap)
             self.past.add(at, closed)
             for rule in _AT_CLOSING:
                 rule(self, closed, at)
@@ -210,15 +213,19 @@ class ByHand:
 
     def _break(self, event: BreakStart, at: int, _: Session | None) -> None:
         self.asked.breaks.add(at)
+        self.stopped = True
         self.silence_due = NEVER
         self.break_until = max(self.break_until, NEVER if event.until is None else micros(event.until))
 
-    def _exclusion(self, event: SelfExclusion, _: int, __: Session | None) -> None:
+    def _exclusion(self, event: SelfExclusion, at: int, _: Session | None) -> None:
+        self.asked.excluded = at
+        self.stopped = True
         self.silence_due = NEVER
         self.excluded_until = max(self.excluded_until, NEVER if event.until is None else micros(event.until))
 
     def _exclusion_end(self, _: SelfExclusionEnd, at: int, __: Session | None) -> None:
-        self.asked.returns.add(at)
+        self.asked.returned = at
+        self.stopped = True
         self.excluded_until = min(self.excluded_until, at)
 
     # Episodes
@@ -243,7 +250,7 @@ class ByHand:
 
 _MADE_LATE: Mapping[str, Callable[[], Any]] = {
     "asked": Asked,
-    "days": lambda: Named(MONTH_US),
+    "days": Dates,
     "nights": Nights,
     "paid": Paid,
     "past": Past,
@@ -254,7 +261,7 @@ _Rule = Callable[[ByHand, Any, int, Session | None], None]
 _NOTHING: tuple[_Rule | None, tuple[_Rule, ...]] = (None, ())
 
 _ON: Mapping[type[Any], tuple[_Rule | None, tuple[_Rule, ...]]] = {
-    Bet: (play.take_bet, (play.night_play,)),
+    Bet: (play.take_bet, (play.night_play, tools.return_after_break)),
     BreakStart: (ByHand._break, ()),
     Contact: (tools.take_contact, (tools.distress_contact, losses.bonus_after_loss)),
     Deposit: (
@@ -268,6 +275,7 @@ _ON: Mapping[type[Any], tuple[_Rule | None, tuple[_Rule, ...]]] = {
             deposits.payment_methods,
             deposits.early_intensity,
             losses.net_loss,
+            play.active_days,
             tools.return_after_break,
         ),
     ),
@@ -279,8 +287,8 @@ _ON: Mapping[type[Any], tuple[_Rule | None, tuple[_Rule, ...]]] = {
     SelfExclusionEnd: (ByHand._exclusion_end, ()),
     SessionEnd: (None, (losses.net_loss, play.product_breadth, play.riskier_product)),
     SessionStart: (
-        play.take_start,
-        (losses.net_loss, play.product_breadth, play.riskier_product, tools.return_after_break),
+        None,
+        (losses.net_loss, play.product_breadth, play.riskier_product, play.active_days),
     ),
     Withdrawal: (deposits.take_withdrawal, ()),
     WithdrawalCancel: (deposits.take_cancelled, (deposits.cancelled_withdrawals,)),
@@ -295,6 +303,5 @@ _AT_CLOSING = (
     closing.speed_after_losses,
     closing.stake_escalation,
     closing.stake_variability,
-    play.active_days,
     play.daily_play_time,
 )

@@ -15,6 +15,7 @@ from detector.bench.by_hand.terms import (
     MEDIUM,
     MINUTE_US,
     MONTH_US,
+    NEVER,
     WEEK_US,
     Terms,
 )
@@ -31,20 +32,22 @@ RAISES = Terms("limit-raises@1", MONTH_US, MONTH_US)
 REACHED = Terms("limit-reached@1", MONTH_US, MONTH_US)
 RETURN = Terms("return-after-break@1", 90 * DAY_US)
 
+_HALF_YEAR_US = 180 * DAY_US
+
 
 class Asked:
     """What a player wrote, limited and asked for, made with the first of it."""
 
-    __slots__ = ("bonus", "breaks", "distress", "nearly", "raised", "reached", "returns")
+    __slots__ = ("bonus", "breaks", "distress", "excluded", "nearly", "raised", "reached", "returned")
 
     def __init__(self) -> None:
         self.bonus = History(WEEK_US)
-        self.breaks = History(180 * DAY_US)
+        self.breaks = History(_HALF_YEAR_US)
         self.distress = History(2 * DAY_US)
         self.nearly = History(MONTH_US)
         self.raised = History(MONTH_US)
         self.reached = History(MONTH_US)
-        self.returns = History(90 * DAY_US)
+        self.excluded = self.returned = -NEVER
 
 
 _DISTRESS = ("distress", "financial_strain", "threat")
@@ -96,8 +99,16 @@ def limit_reached(p: ByHand, _: Any, at: int, __: Session | None) -> None:
 
 
 def return_after_break(p: ByHand, _: Any, at: int, __: Session | None) -> None:
-    breaks, returns = p.asked.breaks, p.asked.returns
-    has_returned = returns.count(at - 90 * DAY_US) > 0
-    if has_returned or (breaks.times and DAY_US <= at - breaks.times[-1] < 90 * DAY_US):
-        again = breaks.count(at - 180 * DAY_US) >= 2
-        p.held(RETURN, at, HIGH if has_returned else MEDIUM if again else LOW)
+    if not p.stopped:
+        return
+    asked, paid = p.asked, p.paid.ins.times
+    deposit = paid[-1] if paid else -NEVER
+    began = asked.breaks.times[-1] if asked.breaks.times else -NEVER
+    has_stopped = at - began < _HALF_YEAR_US and (at - began >= DAY_US or deposit > began)
+    excluded = asked.excluded
+    is_excluded = excluded > asked.returned and (at - excluded >= DAY_US or deposit > excluded)
+    if is_excluded or at - asked.returned < 90 * DAY_US:
+        is_breach = is_excluded and at - excluded < _HALF_YEAR_US and deposit > excluded
+        p.held(RETURN, at, CRITICAL if is_breach else HIGH)
+    elif has_stopped:
+        p.held(RETURN, at, MEDIUM if asked.breaks.count(at - _HALF_YEAR_US) >= 2 else LOW)

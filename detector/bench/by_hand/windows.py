@@ -13,7 +13,7 @@ from detector.events.instants import DAY_US
 
 WEEK_US = 7 * DAY_US
 MONTH_US = 30 * DAY_US
-NIGHTS_TILE_US = MONTH_US // 48
+MONTH_TILE_US = MONTH_US // 48
 TILE_US = DAY_US // 48
 """The tile of a day's window; those of 7, 28 and 30 days are 7, 28 and 30 times as wide."""
 PLAY_TILES = 51 * 48
@@ -90,6 +90,34 @@ class Named:
         return self.names[-1] if self.times and self.times[-1] > after else None
 
 
+class Dates:
+    """The dates of thirty days' bets, by tiles."""
+
+    __slots__ = ("tiles",)
+
+    def __init__(self) -> None:
+        self.tiles: deque[tuple[int, set[str]]] = deque()
+
+    def add(self, at: int, date: str) -> None:
+        """Add a bet."""
+        tile, tiles = at // MONTH_TILE_US, self.tiles
+        if not tiles or tiles[-1][0] != tile:
+            tiles.append((tile, {date}))
+            self._drop(at)
+        else:
+            tiles[-1][1].add(date)
+
+    def count(self, at: int) -> int:
+        """How many there are now."""
+        self._drop(at)
+        return len(set().union(*(dates for _, dates in self.tiles)))
+
+    def _drop(self, at: int) -> None:
+        first = (at - MONTH_US) // MONTH_TILE_US
+        while self.tiles and self.tiles[0][0] < first:
+            self.tiles.popleft()
+
+
 class Nights:
     """Stakes of thirty days, those of the night, and on how many dates, by tiles."""
 
@@ -103,10 +131,10 @@ class Nights:
 
     def add(self, at: int, stake: int, hour: int, date: str) -> None:
         """Add a bet."""
-        tile, tiles = at // NIGHTS_TILE_US, self.tiles
+        tile, tiles = at // MONTH_TILE_US, self.tiles
         if not tiles or tiles[-1][0] != tile:
             tiles.append([tile, 0, 0, None])
-            first = (at - MONTH_US) // NIGHTS_TILE_US
+            first = (at - MONTH_US) // MONTH_TILE_US
             while tiles[0][0] < first:
                 self._drop(tiles.popleft())
         row = tiles[-1]
