@@ -240,7 +240,6 @@ def test_it_is_the_same_to_the_byte_on_every_machine() -> None:
         ("self-exclusion-request", "critical", "critical"),
         ("chasing", "high", "medium"),
         ("net-loss", "high", "medium"),
-        ("net-loss", "critical", "medium"),
         ("net-deposit", "high", "medium"),
         ("failed-deposits", "critical", "high"),
         ("long-session", "low", "low"),
