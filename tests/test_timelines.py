@@ -58,7 +58,8 @@ def test_an_alert_that_does_not_come_is_told_with_what_there_was(tmp_path: Path)
 def test_nothing_judged_the_rule_then(tmp_path: Path) -> None:
     messages = told(tmp_path, "bet", "week >= 10 CAD", "day 1 10:00", "day 1 10:00 deposit 20 CAD")
     assert messages == [
-        "story: expected alert high at 2026-01-01T10:00:00.000Z, which did not come; no event judged the rule then"
+        "story: expected alert high at 2026-01-01T10:00:00.000Z, which did not come;"
+        " no event judged the rule then"
     ]
 
 

@@ -312,7 +312,12 @@ class Settler:
             session.settled_last = at
         if type_ == "session_start":
             for other in [
-                s for s in p.running if s is not session and s.settled_open and s.channel == session.channel
+                s
+                for s in p.running
+                if s is not session
+                and s.settled_open
+                and s.channel == session.channel
+                and s.settled_start <= at
             ]:
                 self._close(p, other, at)
         elif type_ == "session_end" and session.settled_open:
