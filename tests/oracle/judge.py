@@ -29,7 +29,7 @@ class Rule:
     version: int
     severity: str
     category: str
-    counts: bool  # in the score: live, and about risk
+    counts: bool  # in the score: about risk, and not in shadow
     raised: bool  # its response, by the score's band
     respond: Mapping[str, str]
     events: tuple[str, ...]

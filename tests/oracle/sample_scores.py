@@ -9,7 +9,7 @@ from tests.oracle.sample_rules import EVERY_TYPE, RuleFile, rule
 
 
 def counted(name: str, trigger: Any, when: str, category: str, severity: str, **more: Any) -> RuleFile:
-    """A rule that counts: live, about risk."""
+    """A rule that counts, being about risk."""
     return rule(
         name,
         trigger,
