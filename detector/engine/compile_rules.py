@@ -1,6 +1,7 @@
 """One Python function a rule, which says whether it holds, and one that gathers the facts of an alert.
 
-`when(p, t, s)` returns True, False or None (unknown); `level(p, t, s)` the highest escalate severity that
+`when(p, t, s)` returns True, False or None (unknown); `gate(p, t, s)` False where it can be told without
+looking at closed sessions that `when` is; `level(p, t, s)` the highest escalate severity that
 holds (0 to 3) or -1; `facts(p, t, s)` the values of `Facts.expressions`. `p` is the Player, `t` the moment
 of judgement in µs, `s` the Session in question or None.
 """
@@ -13,7 +14,7 @@ from math import sqrt
 from typing import Any
 
 from detector.engine.emit import Block, Emitter, Value
-from detector.engine.plan import PICKS, Plan, quantities
+from detector.engine.plan import PICKS, Plan, asks_for_summaries, quantities
 from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import (
     HABIT_WINDOWS,
@@ -21,6 +22,7 @@ from detector.language.syntax import (
     Expression,
     Habit,
     Kind,
+    Logic,
     Name,
     Quantity,
     SessionAge,
@@ -37,6 +39,7 @@ class RuleFunctions:
     """The compiled functions of one rule."""
 
     when: Judge
+    gate: Judge
     level: Judge
     facts: Judge
 
@@ -303,6 +306,10 @@ def compile_rule(
     lines += ["def when(p, t, s):", *(head if early else head[-1:]), *block.lines]
 
     block = Block(constants)
+    _Judgement(block, plan, rule).condition(_without_summaries(rule))
+    lines += ["def gate(p, t, s):", *head, *block.lines]
+
+    block = Block(constants)
     emitter = _Judgement(block, plan, rule)
     for severity in sorted(rule.escalate, key=SEVERITIES.index, reverse=True):
         value = emitter.emit(rule.escalate[severity])
@@ -318,4 +325,19 @@ def compile_rule(
 
     source = "\n".join(lines)
     exec(compile(source, f"<rule {rule.id}>", "exec"), constants)  # noqa: S102
-    return RuleFunctions(constants["when"], constants["level"], constants["facts"]), source
+    return RuleFunctions(*(constants[name] for name in ("when", "gate", "level", "facts"))), source
+
+
+def _without_summaries(rule: Rule) -> Logic:
+    """Those of the conditions of `when` that must all hold which do not ask for closed sessions."""
+    when = rule.when
+    operands = when.operands if isinstance(when, Logic) and when.operator == "and" else (when,)
+    lets = dict(rule.lets)
+    return Logic(
+        "and",
+        tuple(
+            operand
+            for operand in operands
+            if not any(asks_for_summaries(node) for node in quantities(operand, lets))
+        ),
+    )

@@ -242,7 +242,7 @@ class Engine:
                 self._await(p, event, kind, at, session, values)
         if kind.latest_live:
             note_latest(p, kind, at)
-        view, on = (p, session) if not kind.reads_summaries else self._seen(p, session)
+        view, on = (p, session) if not kind.reads_summaries else self._seen(p, session, kind.judges)
         for judged in kind.judges:
             holds = judged.functions.when(view, clock, on)
             if holds:
@@ -308,16 +308,21 @@ class Engine:
         self._judge(p, judges, session, event.id)
 
     def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
-        view, on = p, session
-        if any(judged.live_summaries for judged in judges):
-            view, on = self._seen(p, session)
+        view, on = self._seen(p, session, judges)
         for judged in judges:
             self.judges.judge(judged, p, p.clock, on, event, view)
         if self.judges.made:
             self._judged(p, p.clock, live=True)
 
-    def _seen(self, p: Player, session: Session | None) -> tuple[Player, Session | None]:
-        """The player and the session as a rule sees them that asks for sessions closed by the clock."""
+    def _seen(
+        self, p: Player, session: Session | None, judges: Sequence[Judged]
+    ) -> tuple[Player, Session | None]:
+        """The player and the session as rules see them that ask for sessions closed by the clock."""
+        for judged in judges:
+            if judged.live_summaries and judged.functions.gate(p, p.clock, session) is not False:
+                break
+        else:
+            return p, session
         if not Summaries.any_closed(p, p.clock):
             return p, session
         view = self._foreseen(p)
@@ -440,7 +445,7 @@ class Engine:
         """The player's clock, and what a rule judged at an event that was just taken in sees."""
         p = self._players.get(event.player) or self._player(event.player)
         judged = next(each for each in self.judges.rules if each.rule.id == rule_id)
-        view, on = self._seen(p, session_of(p, event, micros(event.ts)))
+        view, on = self._seen(p, session_of(p, event, micros(event.ts)), [judged])
         values = judged.functions.facts(view, p.clock, on)
         return p.clock, judged.facts.evidence(values, p.clock, p.currency)
 

@@ -292,9 +292,12 @@ def is_closing(rule: Rule) -> bool:
 
 def reads_summaries(rule: Rule) -> bool:
     """Whether a rule asks for something about sessions that have closed."""
-    return any(
-        isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY for node in asked_of(rule)
-    )
+    return any(asks_for_summaries(node) for node in asked_of(rule))
+
+
+def asks_for_summaries(node: Expression) -> bool:
+    """Whether a leaf is about sessions that have closed."""
+    return isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY
 
 
 def _needs_its_turn(node: Expression, *, closing: bool) -> bool:
