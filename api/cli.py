@@ -11,6 +11,8 @@ from typing import Annotated, cast
 
 import typer
 
+from api.access import command as keys
+from api.audit import command as audit
 from detector.cli import bench, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
@@ -32,6 +34,8 @@ app.command("schema")(schema.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
 app.add_typer(rules.app)
+app.add_typer(keys.app)
+app.add_typer(audit.app)
 
 
 def _show_version(asked: bool) -> None:
@@ -79,6 +83,15 @@ def api() -> None:
     from api.settings import read_settings
 
     serve(read_settings())
+
+
+@app.command()
+def backoffice() -> None:
+    """Take alerts over, send webhooks, watch deadlines; for deployments whose service runs alone."""
+    from api.backoffice.running import run
+    from api.settings import read_settings
+
+    run(read_settings())
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ import uvloop
 
 from api import logs
 from api.app import create_app, server
-from api.detecting import beside
+from api.backoffice.running import back_office
+from api.detecting import detector
+from api.processes import beside
 from api.settings import PREFIX, Settings
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError, TiltwatchError
@@ -22,16 +24,17 @@ from detector.errors import SettingsError, TiltwatchError
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What runs: the Redis at `redis_url`, None as `redis` if it is not ours, and the detector's process."""
+    """What runs: the Redis at `redis_url`, None as `redis` if it is not ours, and the processes beside us."""
 
     redis_url: str
     redis: Server | None
     detector: SpawnProcess
+    back_office: SpawnProcess
 
 
 @contextmanager
 def embedded(settings: Settings) -> Iterator[Embedded]:
-    """Run Redis (unless the settings name one) and the detector; stop them in the right order.
+    """Run Redis (unless the settings name one), the detector and the back office; stop them in order.
 
     Raises
     ------
@@ -46,7 +49,10 @@ def embedded(settings: Settings) -> Iterator[Embedded]:
             redis_url = redis.url
         else:
             redis_url = settings.redis_url.get_secret_value()
-        yield Embedded(redis_url, redis, stack.enter_context(beside(settings, redis_url)))
+        detecting = stack.enter_context(beside(detector, settings, redis_url))
+        yield Embedded(
+            redis_url, redis, detecting, stack.enter_context(beside(back_office, settings, redis_url))
+        )
 
 
 Company = Callable[[str, Embedded], Awaitable[None]]
@@ -112,16 +118,21 @@ async def _serve(
 
 async def _watch(running: Embedded) -> None:
     """Wait until a part ends by itself."""
-    while running.detector.is_alive() and (running.redis is None or running.redis.pid is not None):
+    while (
+        running.detector.is_alive()
+        and running.back_office.is_alive()
+        and (running.redis is None or running.redis.pid is not None)
+    ):
         await asyncio.sleep(0.2)
 
 
 def _blame(running: Embedded) -> None:
     """Raise for a part that ended by itself."""
-    code = running.detector.exitcode
-    if code is not None:
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        raise TiltwatchError(f"the detector ended by itself ({how}), and everything else with it")
+    for part in (running.detector, running.back_office):
+        code = part.exitcode
+        if code is not None:
+            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+            raise TiltwatchError(f"the {part.name} ended by itself ({how}), and everything else with it")
     if running.redis is not None and running.redis.pid is None:
         raise TiltwatchError(
             f"Redis ended by itself, and everything else with it: {running.redis.last_words}"

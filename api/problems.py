@@ -15,7 +15,9 @@ import msgspec
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from limits.errors import StorageError
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,9 +45,15 @@ class Kind:
 
 MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read as what it claims to be")
 INVALID_PARAMETER = Kind("invalid-parameter", 400, "A parameter is wrong")
+UNAUTHENTICATED = Kind("unauthenticated", 401, "It is not known who asks")
+FORBIDDEN = Kind("forbidden", 403, "Whoever asks may not")
+UNKNOWN_KEY = Kind("unknown-key", 404, "There is no such key")
 UNKNOWN_PLAYER = Kind("unknown-player", 404, "Nothing is known of this player")
 UNKNOWN_INTERVENTION = Kind("unknown-intervention", 404, "There is no such intervention")
 CONTRADICTION = Kind("contradiction", 409, "It contradicts what was said before")
+KEY_IN_FLIGHT = Kind("key-in-flight", 409, "The same request is at work already")
+KEY_REUSED = Kind("key-reused", 422, "The Idempotency-Key was used for another request")
+RATE_LIMITED = Kind("rate-limited", 429, "Too many requests")
 WRONG_HOST = Kind("wrong-host", 421, "This service does not go by that host name")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 TOO_MANY_EVENTS = Kind("too-many-events", 413, "The body holds too many events")
@@ -70,6 +78,8 @@ class Problem(Exception):  # noqa: N818  (it is what is sent, not only what went
         """The problem as it goes out."""
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
         kind = self.kind
+        if kind is UNAUTHENTICATED:
+            headers["WWW-Authenticate"] = 'Bearer realm="tiltwatch", Basic realm="tiltwatch"'
         return _response(kind.type, kind.title, kind.status, self.detail, headers, self.more)
 
 
@@ -108,8 +118,10 @@ def install(app: FastAPI) -> None:
         name = status.phrase.lower().replace(" ", "-")
         return _response(NAMESPACE + name, status.phrase, status, None, error.headers or {}, {})
 
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(StorageError)
     @app.exception_handler(RedisError)
-    async def _store(_: Request, error: RedisError) -> Response:
+    async def _store(_: Request, error: Exception) -> Response:
         # Its message repeats the command, and with it what the client sent.
         log.error("the store failed", error=type(error).__name__)
         return Problem(

@@ -16,6 +16,9 @@ from detector.drivers.faults import where
 
 log = structlog.get_logger()
 
+MOST_BYTES = 64 * 1024
+"""Largest body of a request that brings no events."""
+
 
 class RequestLog:
     """Outermost layer: one line a request, and the last stop of every error nobody foresaw.
@@ -53,6 +56,38 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "-")
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("request", method=scope["method"], route=route, status=status, took_ms=took_ms)
+
+
+class BodyLimit:
+    """Reads bodies, and refuses those larger than any route needs; the intake of events has its own limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == "/v1/events":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MOST_BYTES:
+                refusal = problems.Problem(problems.BODY_TOO_LARGE, f"At most {MOST_BYTES} bytes are taken.")
+                await refusal.response()(scope, receive, send)
+                return
+        whole: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        async def replay() -> Message:
+            nonlocal whole
+            message, whole = whole, None
+            return await receive() if message is None else message
+
+        await self._app(scope, replay, send)
 
 
 class LoopbackNames:

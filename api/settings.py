@@ -33,6 +33,47 @@ class Settings(BaseSettings):
         description="URL of the Redis to use (redis, rediss, unix). None: tiltwatch brings its own. "
         "It survives a power cut only if it runs with `appendonly yes` and `appendfsync always`.",
     )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="Database: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. "
+        "None: a file in the data directory.",
+    )
+    keyring_file: Path | None = Field(
+        default=None,
+        description="The master keys, readable by this user alone; made when it is not there. Keep a copy "
+        "elsewhere. None: keyring.json in the data directory.",
+    )
+    checkpoints_file: Path | None = Field(
+        default=None,
+        description="Where the audit's signed checkpoints are written besides the store, best on another "
+        "machine's disk. None: audit-checkpoints.jsonl in the data directory.",
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="Where accepted events are archived. None: archive in the data directory."
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address under which aid organisations reach the service, named in what is sent to them.",
+    )
+    request_limits: dict[str, str] = Field(
+        default={},
+        description='Requests a key may send, by role, as JSON: {"platform": "5000/second"}. `strangers` is '
+        "each address without a key.",
+    )
+    webhook_networks: list[str] = Field(
+        default=[],
+        description="Private networks that webhooks may go to, over plain http too, as JSON: "
+        '["10.1.2.0/24"]. Empty: public addresses and https alone.',
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server for notifications: smtp://USER:PASSWORD@HOST:PORT (with STARTTLS) or "
+        "smtps://. None: no mail is sent.",
+    )
+    mail_from: str | None = Field(default=None, description="Sender of notifications by mail.")
+    mail_to: list[str] = Field(
+        default=[], description='Who gets notifications by mail, as JSON: ["desk@example.org"].'
+    )
     host: str = Field(default="127.0.0.1", description="Address the service listens on.")
     port: int = Field(
         default=8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one."
@@ -40,7 +81,7 @@ class Settings(BaseSettings):
     allow_remote: bool = Field(
         default=False,
         description="Listen on an address other machines can reach, and answer under any host name. "
-        "The service asks nobody who they are yet: only behind something that does.",
+        "Put something in front that speaks https.",
     )
     rules_dir: Path | None = Field(
         default=None, description="Rules to run. None: the packs that come with tiltwatch."

@@ -1,4 +1,4 @@
-"""A real Valkey for every test that asks for one."""
+"""A real Valkey, a real PostgreSQL and a store for every test that asks for one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import settings
 from redis import Redis
 
 from detector.drivers.valkey import Server
+from tests.stores import BACKENDS, Postgres, postgres_server, sqlite_store
 
 # Where a landing hangs on it, the same examples each time; at a desk new ones, which is how faults are found.
 settings.register_profile("steady", derandomize=True)
@@ -32,3 +33,19 @@ def redis(valkey: Server) -> Iterator[Redis]:
     with Redis.from_url(valkey.url, protocol=2) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server a worker."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=BACKENDS)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new migrated database; every test that asks for it runs on each kind."""
+    if request.param == "sqlite":
+        return sqlite_store(tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new()

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.asking import PROBLEMS, allowed
+from api.access.service import Principal
 from api.alerts.schemas import AlertQuery
 from api.alerts.service import AlertsService
 from api.problems import COMPONENT, INVALID_PARAMETER, STORE_UNAVAILABLE, documented
@@ -48,11 +50,13 @@ def _service(request: Request) -> AlertsService:
     response_class=Response,
     responses={
         200: {"description": "A page of alerts.", "content": {"application/json": {"schema": _PAGE}}},
-        **documented(INVALID_PARAMETER, STORE_UNAVAILABLE),
+        **documented(INVALID_PARAMETER, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
 async def list_alerts(
-    query: Annotated[AlertQuery, Query()], service: Annotated[AlertsService, Depends(_service)]
+    _: Annotated[Principal, Depends(allowed("alerts:read"))],
+    query: Annotated[AlertQuery, Query()],
+    service: Annotated[AlertsService, Depends(_service)],
 ) -> Response:
     """Alerts, newest first.
 

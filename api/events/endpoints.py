@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.asking import PROBLEMS, allowed
+from api.access.service import Principal
 from api.events import bodies
 from api.events.foreign import ForeignFeeds
 from api.events.schemas import IntakeQuery, IntakeReport
@@ -84,11 +86,13 @@ def _foreign(request: Request) -> ForeignFeeds:
             UNSUPPORTED_BODY,
             BACKLOG_FULL,
             STORE_UNAVAILABLE,
+            *PROBLEMS,
         ),
     },
 )
 async def take_events(
     request: Request,
+    _: Annotated[Principal, Depends(allowed("events:write"))],
     service: Annotated[EventsService, Depends(_service)],
     foreign: Annotated[ForeignFeeds, Depends(_foreign)],
     query: Annotated[IntakeQuery, Query()],

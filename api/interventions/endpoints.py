@@ -8,6 +8,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
+from api.access.asking import PROBLEMS, allowed
+from api.access.service import Principal
 from api.events.bodies import read
 from api.interventions.schemas import Acknowledgement, InterventionQuery, Progress
 from api.interventions.service import InterventionsService
@@ -61,6 +63,8 @@ def _service(request: Request) -> InterventionsService:
     return service
 
 
+Reader = Annotated[Principal, Depends(allowed("interventions:read"))]
+Platform = Annotated[Principal, Depends(allowed("interventions:acknowledge"))]
 Service = Annotated[InterventionsService, Depends(_service)]
 
 
@@ -73,10 +77,12 @@ def _answers(description: str, schema: dict[str, Any]) -> dict[int | str, dict[s
     response_class=Response,
     responses={
         **_answers("A page of interventions.", _PAGE),
-        **documented(INVALID_PARAMETER, STORE_UNAVAILABLE),
+        **documented(INVALID_PARAMETER, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
-async def list_interventions(query: Annotated[InterventionQuery, Query()], service: Service) -> Response:
+async def list_interventions(
+    _: Reader, query: Annotated[InterventionQuery, Query()], service: Service
+) -> Response:
     """Interventions of one state, those due first.
 
     `next_cursor` leads to the ones due later and is null at the end.
@@ -89,10 +95,10 @@ async def list_interventions(query: Annotated[InterventionQuery, Query()], servi
     response_class=Response,
     responses={
         **_answers("The intervention.", _ITEM),
-        **documented(INVALID_PARAMETER, UNKNOWN_INTERVENTION, STORE_UNAVAILABLE),
+        **documented(INVALID_PARAMETER, UNKNOWN_INTERVENTION, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
-async def get_intervention(intervention_id: Id, service: Service) -> Response:
+async def get_intervention(_: Reader, intervention_id: Id, service: Service) -> Response:
     """One intervention, with where it stands."""
     return Response(await service.get(intervention_id), media_type="application/json")
 
@@ -110,10 +116,13 @@ async def get_intervention(intervention_id: Id, service: Service) -> Response:
             BODY_TOO_LARGE,
             UNSUPPORTED_BODY,
             STORE_UNAVAILABLE,
+            *PROBLEMS,
         ),
     },
 )
-async def acknowledge_intervention(intervention_id: Id, request: Request, service: Service) -> Response:
+async def acknowledge_intervention(
+    _: Platform, intervention_id: Id, request: Request, service: Service
+) -> Response:
     """Say what became of an intervention.
 
     The same answer again changes nothing. What failed may be tried again, and be done in the end; what takes

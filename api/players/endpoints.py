@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from api.access.asking import PROBLEMS, allowed
+from api.access.service import Principal
 from api.players.schemas import RiskQuery
 from api.players.service import PlayersService
 from api.problems import COMPONENT, INVALID_PARAMETER, STORE_UNAVAILABLE, UNKNOWN_PLAYER, documented
@@ -35,10 +37,11 @@ def _service(request: Request) -> PlayersService:
             "description": "The score now, as its reader needs it.",
             "content": {"application/json": {"schema": _ANSWER}},
         },
-        **documented(INVALID_PARAMETER, UNKNOWN_PLAYER, STORE_UNAVAILABLE),
+        **documented(INVALID_PARAMETER, UNKNOWN_PLAYER, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
 async def read_risk(
+    _: Annotated[Principal, Depends(allowed("players:read"))],
     player: Annotated[str, Path(min_length=1, max_length=128)],
     query: Annotated[RiskQuery, Query()],
     service: Annotated[PlayersService, Depends(_service)],

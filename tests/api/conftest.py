@@ -1,4 +1,4 @@
-"""The service over a real Valkey."""
+"""The service over a real Valkey and each kind of database."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.api.serving import serving
 
 
 @pytest.fixture
-async def client(valkey: Server, redis: Redis) -> AsyncIterator[httpx.AsyncClient]:
+async def client(valkey: Server, redis: Redis, store_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service small enough to run into every bound."""
     settings = Settings(max_body_bytes=20_000, max_body_events=60, backlog_limit=70)
-    async with serving(valkey.url, settings) as each:
+    async with serving(valkey.url, settings, database_url=store_url) as each:
         yield each

@@ -2,29 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from redis import Redis
 
+from api.access.roles import ROLES, Role
+from api.access.schemas import NewKey
+from api.access.service import AccessService
 from api.app import create_app
 from api.settings import Settings
 from tests.drivers.small import NOON_US
+from tests.stores import sqlite_store
 
 NOW_US = NOON_US
+
+USUAL: Mapping[str, Role] = {
+    "/v1/events": "platform",
+    "/v1/interventions": "platform",
+    "/v1/help": "platform",
+    "/v1/prompts": "platform",
+    "/v1/consents": "platform",
+    "/v1/partners": "admin",
+    "/v1/endpoints": "admin",
+    "/v1/deliveries": "admin",
+    "/v1/keys": "admin",
+    "/v1/rules": "analyst",
+    "/v1/audit": "compliance",
+    "/v1/reports": "compliance",
+}
+"""Beginning of a path → who usually asks there; everywhere else it is an agent."""
+
+
+class As(httpx.Auth):
+    """Sends the key of a role: the one given, else whoever usually asks there."""
+
+    def __init__(self, keys: Mapping[str, str], role: Role | None = None) -> None:
+        self.keys = keys
+        self.role = role
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if "authorization" not in request.headers:
+            role = self.role or usual(request.url.path)
+            request.headers["authorization"] = f"Bearer {self.keys[role]}"
+        yield request
+
+
+def usual(path: str) -> Role:
+    """Who usually asks for a path."""
+    return next((role for start, role in USUAL.items() if path.startswith(start)), "agent")
+
+
+async def issue(app: FastAPI, role: Role, partner: str | None = None, name: str | None = None) -> str:
+    """A new key of a running service; a partner's is `demo-aid`'s unless said otherwise."""
+    access: AccessService = app.state.access
+    of = (partner or "demo-aid") if role == "partner" else None
+    async with access.store.write() as session:
+        wanted = NewKey(name=name or f"the {role}", role=role, partner=of)
+        return (await access.issue(session, wanted, "system:test")).key
 
 
 @asynccontextmanager
 async def serving(
-    redis_url: str, settings: Settings | None = None, now_us: int = NOW_US
+    redis_url: str,
+    settings: Settings | None = None,
+    now_us: int = NOW_US,
+    *,
+    database_url: str | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a service whose clock stands at `now_us`."""
-    app = create_app(settings or Settings(), redis_url, clock=lambda: now_us)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
-    ):
-        yield client
+    """A client of a service whose clock stands at `now_us`, with a key for each role.
+
+    `client.auth` is an `As`; `client.app` is the application.
+    """
+    with tempfile.TemporaryDirectory(prefix="tw-serving-") as home:
+        own = {"data_dir": Path(home), "database_url": database_url or sqlite_store(Path(home))}
+        made = Settings.model_validate((settings or Settings()).model_dump() | own)
+        app = create_app(made, redis_url, clock=clock or (lambda: now_us))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+        ):
+            client.auth = As({role: await issue(app, role) for role in ROLES})
+            client.app = app  # type: ignore[attr-defined]
+            yield client
 
 
 def problem(response: httpx.Response) -> tuple[int, str]:
@@ -43,3 +109,9 @@ async def post(
     if media_type is not None:
         headers["content-type"] = media_type
     return await client.post("/v1/events", content=body, headers=headers)
+
+
+def stored(redis: Redis) -> list[Any]:
+    """The keys of Redis but those that count requests."""
+    found: Any = redis.keys()
+    return [key for key in found if not key.startswith(b"tw:limits")]

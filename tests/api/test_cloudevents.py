@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from detector.drivers.valkey import Server
-from tests.api.serving import NOW_US, post, problem, serving
+from tests.api.serving import NOW_US, post, problem, serving, stored
 from tests.drivers.small import MINUTE_US, alerts, detector, event, read, running, wait_for, write_rules
 from tests.events.test_cloudevents import envelope
 
@@ -107,7 +107,7 @@ async def test_bodies_that_are_no_cloud_events(
     client: httpx.AsyncClient, redis: Redis, body: bytes, media_type: str, status: int, kind: str
 ) -> None:
     assert problem(await post(client, body, media_type)) == (status, kind)
-    assert redis.dbsize() == 0
+    assert not stored(redis)
 
 
 async def test_the_media_type_says_which_mode_it_is(client: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from detector.drivers.valkey import Server
-from tests.api.serving import NOW_US, post, problem, serving
+from tests.api.serving import NOW_US, post, problem, serving, stored
 from tests.drivers.small import MINUTE_US, event, read
 
 HOUR_US = 60 * MINUTE_US
@@ -141,7 +141,7 @@ async def test_bad_bodies(
     client: httpx.AsyncClient, redis: Redis, body: bytes, media_type: str | None, status: int, kind: str
 ) -> None:
     assert problem(await post(client, body, media_type)) == (status, kind)
-    assert redis.dbsize() == 0
+    assert not stored(redis)
 
 
 async def test_a_compressed_body_is_not_read(client: httpx.AsyncClient) -> None:
@@ -165,7 +165,7 @@ async def test_a_body_that_does_not_say_its_length_is_cut_off_too(client: httpx.
 
 async def test_an_empty_array_is_fine(client: httpx.AsyncClient, redis: Redis) -> None:
     assert (await post(client, b"[]")).json() == {"accepted": 0, "repeated": 0, "rejected": 0, "results": []}
-    assert redis.dbsize() == 0
+    assert not stored(redis)
 
 
 async def test_a_charset_may_be_named(client: httpx.AsyncClient) -> None:

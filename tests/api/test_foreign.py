@@ -15,7 +15,7 @@ from api.settings import Settings
 from detector.drivers.valkey import Server
 from detector.errors import InputError, RuleErrors
 from detector.events.instants import rfc3339_ms
-from tests.api.serving import NOW_US, problem, serving
+from tests.api.serving import NOW_US, problem, serving, stored
 from tests.drivers.small import MINUTE_US, read
 from tests.mapping.samples import BASE, MESSAGE
 
@@ -154,7 +154,7 @@ async def test_an_unknown_mapping_is_named(client: httpx.AsyncClient, redis: Red
     (parameter,) = response.json()["parameters"]
     assert parameter["name"] == "mapping"
     assert "adyen, aggregator, provider" in parameter["reason"]
-    assert redis.dbsize() == 0
+    assert not stored(redis)
 
 
 async def test_a_misspelt_parameter_takes_no_foreign_batch_for_events(
@@ -163,7 +163,7 @@ async def test_a_misspelt_parameter_takes_no_foreign_batch_for_events(
     response = await client.post("/v1/events", params={"maping": "provider"}, json=played(1))
     assert problem(response) == (400, "invalid-parameter")
     assert response.json()["parameters"][0]["name"] == "maping"
-    assert redis.dbsize() == 0
+    assert not stored(redis)
 
 
 async def test_bad_bodies_are_bad_with_a_mapping_too(client: httpx.AsyncClient) -> None:

@@ -1,0 +1,1 @@
+"""What was decided, seen and sent, in a chain that nobody can quietly change."""

@@ -1,0 +1,74 @@
+"""The back office as a process or a command of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Sequence
+
+import uvloop
+
+from api import logs
+from api.audit.duty import Checkpoints
+from api.backoffice.lease import OfficeLease
+from api.backoffice.office import LASTS_S, Duty, Office
+from api.deployment import Deployment, deployed
+from api.idempotency.duty import Forgetting
+from api.settings import PREFIX, Settings
+from detector.errors import SettingsError
+
+
+def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
+    """Everything that a back office does."""
+    return [Checkpoints(deployment), Forgetting(deployment)]
+
+
+def office(deployment: Deployment) -> Office:
+    """The back office of a deployment."""
+    lease = OfficeLease(deployment.store, deployment.clock, int(LASTS_S * 1_000_000))
+    return Office(lease, lambda held: duties(deployment, held))
+
+
+async def work(settings: Settings, redis_url: str, stop: asyncio.Event) -> None:
+    """Do all duties until `stop` is set."""
+    async with deployed(settings, redis_url) as deployment:
+        await office(deployment).run(stop)
+
+
+def run(settings: Settings) -> None:
+    """Do all duties until Ctrl-C or SIGTERM; Redis is the one that the settings name.
+
+    Raises
+    ------
+    SettingsError
+        They name none.
+    """
+    if settings.redis_url is None:
+        raise SettingsError(f"{PREFIX}REDIS_URL must name the Redis that the detector works on")
+    logs.configure(settings.log_format, settings.log_level)
+    uvloop.run(_until_signal(settings, settings.redis_url.get_secret_value()))
+
+
+async def _until_signal(settings: Settings, redis_url: str) -> None:
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    await work(settings, redis_url, stop)
+
+
+def back_office(settings: Settings, redis_url: str, stop: threading.Event) -> None:
+    """The part that `tiltwatch run` has beside it."""
+    uvloop.run(_until(settings, redis_url, stop))
+
+
+async def _until(settings: Settings, redis_url: str, stop: threading.Event) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait_for_the_end() -> None:
+        stop.wait()
+        loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    await work(settings, redis_url, ended)

@@ -1,0 +1,104 @@
+"""What every part of the service works with, put together once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from api.audit.service import Audit
+from api.keyring import Keyring, read_keyring
+from api.settings import Settings
+from api.store.database import Store, sqlite_url
+from api.store.migrating import migrate
+from detector.drivers.clock import wall_clock_us
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stands without Redis: store, secrets, audit chain; `clock` tells the wall clock in µs."""
+
+    settings: Settings
+    store: Store
+    keyring: Keyring
+    audit: Audit
+    clock: Callable[[], int]
+
+    async def begin(self) -> None:
+        """Bring the store up to date."""
+        await migrate(self.store)
+        await self.audit.begin()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment(Ground):
+    """What every part of the service works with."""
+
+    redis_url: str
+    redis: Redis
+
+    async def end(self) -> None:
+        """Give connections back."""
+        await self.redis.aclose()
+        await self.store.close()
+
+
+def lay_ground(settings: Settings, clock: Callable[[], int] = wall_clock_us) -> Ground:
+    """Put together what stands without Redis.
+
+    Raises
+    ------
+    SettingsError
+        The database's URL or the keyring cannot be used.
+    """
+    store = Store(store_url(settings))
+    keyring = read_keyring(settings.keyring_file or settings.data_dir / "keyring.json")
+    return Ground(settings, store, keyring, Audit(store, keyring, clock), clock)
+
+
+def deploy(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> Deployment:
+    """Put a deployment together; nothing is connected yet. Raises as `lay_ground`."""
+    ground = lay_ground(settings, clock)
+    # A retried command may have been done the first time: whoever calls knows whether that is safe, not we.
+    redis = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10, protocol=2)
+    return Deployment(settings, ground.store, ground.keyring, ground.audit, clock, redis_url, redis)
+
+
+def store_url(settings: Settings) -> str:
+    """The URL of the database; the data directory is made for one that lies there."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return sqlite_url(settings.data_dir / "tiltwatch.db")
+
+
+def checkpoints_path(settings: Settings) -> Path:
+    """Where the audit's checkpoints are written outside of the store."""
+    return settings.checkpoints_file or settings.data_dir / "audit-checkpoints.jsonl"
+
+
+@asynccontextmanager
+async def deployed(settings: Settings, redis_url: str) -> AsyncIterator[Deployment]:
+    """A deployment, begun and ended."""
+    deployment = deploy(settings, redis_url)
+    try:
+        await deployment.begin()
+        yield deployment
+    finally:
+        await deployment.end()
+
+
+@asynccontextmanager
+async def stored(settings: Settings) -> AsyncIterator[Ground]:
+    """The store alone, begun and ended, for commands that need nothing else."""
+    ground = lay_ground(settings)
+    try:
+        await ground.begin()
+        yield ground
+    finally:
+        await ground.store.close()

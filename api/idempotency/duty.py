@@ -1,0 +1,24 @@
+"""Dropping answers that were kept long enough."""
+
+from __future__ import annotations
+
+from api.deployment import Deployment
+from api.idempotency import repository
+from api.idempotency.service import KEPT_US
+
+EVERY_S = 3600.0
+
+
+class Forgetting:
+    """Drops old answers to idempotent requests."""
+
+    name = "forgetting"
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._store = deployment.store
+        self._clock = deployment.clock
+
+    async def round(self) -> float:
+        async with self._store.write() as session:
+            await repository.forget(session, self._clock() - KEPT_US)
+        return EVERY_S

@@ -1,0 +1,1 @@
+"""The SQL store: connections, transactions, the schema and its migrations."""

@@ -1,0 +1,12 @@
+"""Where webhooks go, and what is on its way."""
+
+from __future__ import annotations
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
