@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from api.access import tables as access
+from api.archive import tables as archive
 from api.audit import tables as audit
 from api.backoffice import tables as backoffice
 from api.idempotency import tables as idempotency
+from api.players import tables as players
 from api.store.tables import Table
 
-__all__ = ["access", "audit", "backoffice", "idempotency"]
+__all__ = ["access", "archive", "audit", "backoffice", "idempotency", "players"]
 
 metadata = Table.metadata

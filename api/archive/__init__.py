@@ -1,0 +1,1 @@
+"""Accepted events, kept for good in daily files."""

@@ -1,0 +1,36 @@
+"""What players' events say of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.store.tables import Table
+
+
+class PlayerFacts(Table):
+    """One player; beside each fact the time of the event that said it, 0 where none did.
+
+    `jurisdiction` is the deployment's own where no event says one; `adult_us` is when somebody born in
+    `birth_year` is of age for certain; `identity` is what follows from all of these.
+    """
+
+    __tablename__ = "player_facts"
+    __table_args__ = (Index("ix_player_facts_pseudonym", "pseudonym", unique=True),)
+
+    player: Mapped[str] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str]
+    brand: Mapped[str | None]
+    brand_us: Mapped[int]
+    jurisdiction: Mapped[str | None]
+    jurisdiction_us: Mapped[int]
+    language: Mapped[str | None]
+    language_us: Mapped[int]
+    outcome: Mapped[str | None]
+    outcome_us: Mapped[int]
+    over_age: Mapped[bool | None]
+    over_age_us: Mapped[int]
+    birth_year: Mapped[int | None]
+    birth_year_us: Mapped[int]
+    adult_us: Mapped[int | None]
+    identity: Mapped[str]
