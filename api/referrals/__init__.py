@@ -1,0 +1,1 @@
+"""What leaves for an aid organisation, and what comes back: `/v1/referrals`."""
