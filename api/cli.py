@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """Start everything embedded: Redis, the detector and the HTTP service; Ctrl-C stops it."""
     # Other commands need none of this, and some have to start fast.
-    from api.demo import company, greet
+    from api.demo.company import company, greet
     from api.embedded import run as run_embedded
     from api.settings import read_settings
 

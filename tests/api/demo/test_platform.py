@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from api.demo import _carry_out
+from api.demo.company import _carry_out
 from api.embedded import serving
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
