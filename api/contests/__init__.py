@@ -1,0 +1,1 @@
+"""What players contest, and who decides on it: `/v1/contests`."""

@@ -1,0 +1,1 @@
+"""What compliance looks at: `/v1/reports`."""
