@@ -22,12 +22,14 @@ DeclineReason = Literal["no_capacity", "out_of_region", "out_of_scope", "duplica
 Outcome = Literal["in_treatment", "advice_given", "referred_on", "not_needed", "no_contact"]
 
 MOST_REASONS = 3
-TOKEN = r"^rf_[a-z2-7]{32}$"
+TOKEN_FORM = r"^rf_[a-z2-7]{32}$"
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 LINK = r"^https://[!-~]+$(?!\n)"  # `$` alone lets a line feed through in Python
 MOST_LINK = 512
 
-Token = Annotated[str, Meta(pattern=TOKEN, description="The referral, as this organisation alone knows it.")]
+Token = Annotated[
+    str, Meta(pattern=TOKEN_FORM, description="The referral, as this organisation alone knows it.")
+]
 Instant = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC, in milliseconds."),
