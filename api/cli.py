@@ -13,6 +13,7 @@ import typer
 
 from api.access import command as keys
 from api.audit import command as audit
+from api.demo import command as demo_aid
 from detector.cli import bench, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, SettingsError, TiltwatchError
@@ -33,6 +34,7 @@ app.command("map")(mapping.command)
 app.command("schema")(schema.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
+app.command("demo-aid")(demo_aid.command)
 app.add_typer(rules.app)
 app.add_typer(keys.app)
 app.add_typer(audit.app)

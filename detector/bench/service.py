@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -37,10 +37,12 @@ _report = msgspec.json.Decoder(_Report).decode
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running `tiltwatch run`."""
+    """A running `tiltwatch run`, with a key of a platform's and one of an agent's."""
 
     port: int
     redis_url: str
+    platform_key: str
+    agent_key: str
 
 
 @contextmanager
@@ -53,13 +55,15 @@ def running() -> Iterator[Service]:
         It does not start; the message holds its last words.
     """
     with TemporaryDirectory(prefix="tiltwatch-bench-") as folder:
-        service = Service(_free_port(), Server(Path(folder)).url)
+        port = _free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TILTWATCH_")}
         environment |= {
             "TILTWATCH_DATA_DIR": folder,
-            "TILTWATCH_PORT": str(service.port),
+            "TILTWATCH_PORT": str(port),
             "TILTWATCH_LOG_LEVEL": "warning",
         }
+        keys = [_key(role, environment) for role in ("platform", "agent")]
+        service = Service(port, Server(Path(folder)).url, *keys)
         words = Path(folder, "bench.log")
         with words.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603  (our own command)
@@ -75,6 +79,15 @@ def running() -> Iterator[Service]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _key(role: str, environment: Mapping[str, str]) -> str:
+    """A new key, issued as anybody would issue it."""
+    command = [COMMAND, "keys", "issue", role, "bench"]
+    issued = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if issued.returncode:
+        raise StateError(f"`tiltwatch keys issue` failed: {issued.stderr.strip()}")
+    return issued.stdout.strip()
 
 
 def _wait_until_ready(service: Service, process: subprocess.Popen[bytes], words: Path) -> None:
@@ -123,19 +136,20 @@ class Client:
             They were not all accepted.
         """
         body = b"\n".join(events)
-        head = (
-            f"POST /v1/events HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/x-ndjson\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        self._writer.write(head.encode() + body)
+        head = f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n"
+        self._ask("POST", "/v1/events", self._service.platform_key, head, body)
         answer = await self._answer()
         if _report(answer).accepted != len(events):
             raise StateError(f"the service did not take the events in: {answer[:300]!r}")
 
     async def get(self, path: str) -> bytes:
-        """The body of a resource."""
-        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        """The body of a resource, as an agent sees it."""
+        self._ask("GET", path, self._service.agent_key)
         return await self._answer()
+
+    def _ask(self, method: str, path: str, key: str, head: str = "", body: bytes = b"") -> None:
+        common = f"Host: {HOST}\r\nAuthorization: Bearer {key}\r\n"
+        self._writer.write(f"{method} {path} HTTP/1.1\r\n{common}{head}\r\n".encode() + body)
 
     async def _answer(self) -> bytes:
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()

@@ -19,11 +19,13 @@ import httpx
 import pytest
 from redis import Redis
 
+from api.demo.keys import issue_keys
 from api.embedded import embedded, serve, serving
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError
+from tests.api.serving import As
 from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
 
 
@@ -35,7 +37,11 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 @asynccontextmanager
 async def over_http(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(settings, redis_url) as address, httpx.AsyncClient(base_url=address) as client:
+    keys = await issue_keys(settings)
+    async with (
+        serving(settings, redis_url) as address,
+        httpx.AsyncClient(base_url=address, auth=As(keys)) as client,
+    ):
         yield client
 
 
