@@ -28,11 +28,17 @@ from api.health.service import HealthService
 from api.interventions import endpoints as interventions
 from api.interventions.repository import InterventionsRepository
 from api.interventions.service import InterventionsService
+from api.partners import endpoints as partners
+from api.partners.service import PartnersService
 from api.players import endpoints as players
 from api.players.repository import PlayersRepository
 from api.players.service import Grounds, PlayersService
 from api.requests import BodyLimit, LoopbackNames, RequestLog
 from api.settings import Settings
+from api.webhooks import endpoints as webhooks
+from api.webhooks.deliveries_service import DeliveriesService
+from api.webhooks.guard import read_networks
+from api.webhooks.service import EndpointsService
 from detector.drivers.clock import wall_clock_us
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
@@ -69,12 +75,19 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         PlayersRepository(redis), Grounds(settings.rules_dir, Currencies(settings.currencies)), clock
     )
     app.state.health = HealthService(HealthRepository(redis))
+    app.state.endpoints = EndpointsService(
+        deployment.keyring, audit, clock, read_networks(settings.webhook_networks)
+    )
+    app.state.deliveries = DeliveriesService(audit, clock)
+    app.state.partners = PartnersService(store, deployment.keyring, audit, app.state.endpoints, clock)
     app.include_router(routes.router)
     app.include_router(access.router)
     app.include_router(events.router)
     app.include_router(alerts.router)
     app.include_router(interventions.router)
     app.include_router(players.router)
+    app.include_router(partners.router)
+    app.include_router(webhooks.router)
     app.include_router(health.router)
     problems.install(app)
     app.add_middleware(BodyLimit)

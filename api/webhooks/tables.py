@@ -12,7 +12,8 @@ class Endpoint(Table):
     """Where messages of one receiver go.
 
     `owner` is partner, platform or desk; `kind` webhook or mail; `state` enabled, disabled (by us) or gone
-    (it answered 410). `types` is a JSON list, None for all. `version` changes with whatever a sender must know.
+    (it answered 410). `types` is a JSON list, None for all. `version` changes with whatever a sender has to
+    know.
 
     What follows `version` is the circuit breaker and the pace: failures in a row, until when nothing is sent
     and how long the next pause is, since when nothing got through and when people were told of it, until
