@@ -36,7 +36,7 @@ def serves(entry: Entry, jurisdiction: str) -> bool:
 
 
 def is_safe(entry: Entry, jurisdiction: str) -> bool:
-    """Whether what is sent there is protected: it stays in the player's country, or safeguards are in place."""
+    """Whether what is sent there is protected: it stays in the country, or safeguards are in place."""
     if country(jurisdiction) == entry.location:
         return True
     own = entry.safeguards.get(jurisdiction) or entry.safeguards.get(country(jurisdiction), "none")

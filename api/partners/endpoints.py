@@ -16,6 +16,7 @@ from api.partners.schemas import (
     KeysChanged,
     NewPartner,
     PartnerChanges,
+    PartnerEntered,
     Partners,
     PartnerShown,
 )
@@ -60,7 +61,7 @@ async def get_partner(_: Reader, partner_id: Id, service: Service) -> PartnerSho
 @router.post(
     "/partners",
     status_code=201,
-    response_model=PartnerShown,
+    response_model=PartnerEntered,
     responses=documented(
         INVALID_PARAMETER, *PROBLEMS, CONTRADICTION, *IDEMPOTENCY, BODY_TOO_LARGE, STORE_UNAVAILABLE
     ),
@@ -73,7 +74,7 @@ async def enter_partner(who: Manager, wanted: NewPartner, service: Service, once
 @router.post("/partners/{id}/update", responses=documented(*_OF_ONE, BODY_TOO_LARGE))
 async def update_partner(
     who: Manager, partner_id: Id, wanted: PartnerChanges, request: Request, service: Service
-) -> PartnerShown:
+) -> PartnerEntered:
     """Change what stands there. Open prompts and referrals stay as they are."""
     async with request.app.state.store.write() as session:
         return await service.change(session, partner_id, wanted, who.actor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -152,7 +152,7 @@ class Entry(_Strict):
         return self
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "id": "demo-aid",
     "names": {"en": "Demo Aid", "fr": "Aide Démo"},
     "mou": {"reference": "MOU-2026-01", "expires_at": "2030-01-01T00:00:00Z"},
@@ -235,6 +235,15 @@ class PartnerShown(Entry):
     verification_keys: list[VerificationKeyShown]
     created_at: str
     changed_at: str
+
+
+class PartnerEntered(PartnerShown):
+    """An organisation with what it needs to verify what it is sent, where an endpoint was just opened."""
+
+    signing_keys: Annotated[list[str], Field(description="whpk_: public keys that its webhooks bear out.")]
+    signing_secret: Annotated[
+        str | None, Field(description="whsec_: where it wants HMAC. In this answer and never shown again.")
+    ]
 
 
 class KeysChanged(PartnerShown):

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +22,7 @@ from api.partners.schemas import (
     KeysChanged,
     NewPartner,
     PartnerChanges,
+    PartnerEntered,
     Partners,
     PartnerShown,
     VerificationKeyShown,
@@ -30,37 +30,12 @@ from api.partners.schemas import (
 from api.partners.tables import Partner, PartnerKey
 from api.problems import CONTRADICTION, INVALID_PARAMETER, UNKNOWN_PARTNER, Problem
 from api.store.database import Store
+from api.webhooks.service import EndpointsService
 from api.webhooks.signatures import HMAC_PREFIX, new_hmac_secret
 from detector.events.instants import rfc3339_ms
 
 TYPES = ("referral.created", "referral.withdrawn", "referral.expired", "endpoint.test")
 """What an organisation is sent."""
-
-
-class _Opened(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-class OpensEndpoints(Protocol):
-    """Who says where webhooks go."""
-
-    async def open_endpoint(
-        self,
-        session: AsyncSession,
-        *,
-        owner: Literal["partner", "platform", "desk"],
-        owner_id: str | None,
-        kind: Literal["webhook", "mail"],
-        url: str,
-        signing: Literal["v1a", "v1", "both"],
-        rate_per_s: int,
-        burst: int,
-        types: list[str] | None,
-        actor: str,
-    ) -> _Opened: ...
-
-    async def close_endpoint(self, session: AsyncSession, endpoint_id: str, actor: str) -> None: ...
 
 
 class PartnersService:
@@ -77,7 +52,7 @@ class PartnersService:
         store: Store,
         keyring: Keyring,
         audit: Audit,
-        endpoints: OpensEndpoints,
+        endpoints: EndpointsService,
         clock: Callable[[], int],
     ) -> None:
         self._store = store
@@ -86,7 +61,7 @@ class PartnersService:
         self._endpoints = endpoints
         self._clock = clock
 
-    async def enter(self, session: AsyncSession, wanted: NewPartner, actor: str) -> PartnerShown:
+    async def enter(self, session: AsyncSession, wanted: NewPartner, actor: str) -> PartnerEntered:
         """Enter an organisation, and open the endpoint it gets its webhooks at."""
         now_us = self._clock()
         entry = Entry.model_validate(wanted.model_dump(exclude={"id", "verification_keys"}))
@@ -102,17 +77,17 @@ class PartnersService:
             await repository.add(session, row)
         except IntegrityError:
             raise Problem(CONTRADICTION, "There is an organisation of this id already.") from None
-        row.endpoint = await self._open(session, row.id, entry, actor)
+        await self._open(session, row, entry, actor)
         for key in wanted.verification_keys:
             await self._keep(session, row.id, key, now_us)
         self._audit.tell(session, actor, "partner.entered", f"partner:{row.id}", entry=_digest(entry))
         await session.flush()
-        return await self._shown(session, row)
+        return await self._entered(session, row, is_new=True)
 
     async def change(
         self, session: AsyncSession, partner_id: str, wanted: PartnerChanges, actor: str
-    ) -> PartnerShown:
-        """Change what stands there; another address of its webhooks is another endpoint."""
+    ) -> PartnerEntered:
+        """Change what stands there; another way of signing its webhooks is another endpoint."""
         row = await self._locked(session, partner_id)
         before = entry_of(row)
         changed = wanted.model_dump(exclude_none=True)
@@ -121,10 +96,8 @@ class PartnersService:
         except ValueError:
             told = {"name": "contact", "reason": "It is needed where nothing is sent"}
             raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told]) from None
-        if entry.delivery != before.delivery:
-            if row.endpoint is not None:
-                await self._endpoints.close_endpoint(session, row.endpoint, actor)
-            row.endpoint = await self._open(session, row.id, entry, actor)
+        endpoint = row.endpoint
+        await self._deliver_by(session, row, before, entry, actor)
         row.entry, row.changed_us = _text(entry), self._clock()
         self._audit.tell(
             session,
@@ -134,7 +107,8 @@ class PartnersService:
             fields=sorted(changed),
             entry=_digest(entry),
         )
-        return await self._shown(session, row)
+        await session.flush()
+        return await self._entered(session, row, is_new=row.endpoint != endpoint)
 
     async def suspend(self, session: AsyncSession, partner_id: str, actor: str) -> PartnerShown:
         """Have it get no new referrals; those it has go on."""
@@ -228,23 +202,47 @@ class PartnersService:
         await repository.add_key(session, row)
         return key_id
 
-    async def _open(self, session: AsyncSession, partner_id: str, entry: Entry, actor: str) -> str | None:
+    async def _deliver_by(
+        self, session: AsyncSession, row: Partner, before: Entry, after: Entry, actor: str
+    ) -> None:
+        old, new = before.delivery, after.delivery
+        if old == new:
+            return
+        if isinstance(old, ByWebhook) and isinstance(new, ByWebhook) and old.signing == new.signing:
+            # What waits goes along.
+            assert row.endpoint is not None
+            await self._endpoints.change_address(session, row.endpoint, new.url, actor)
+            await self._endpoints.change_pace(session, row.endpoint, new.rate_per_s, new.burst, actor)
+            return
+        if row.endpoint is not None:
+            await self._endpoints.close_endpoint(session, row.endpoint, actor)
+        await self._open(session, row, after, actor)
+
+    async def _open(self, session: AsyncSession, row: Partner, entry: Entry, actor: str) -> None:
+        row.endpoint = None
         delivery = entry.delivery
-        if not isinstance(delivery, ByWebhook):
-            return None
-        opened = await self._endpoints.open_endpoint(
-            session,
-            owner="partner",
-            owner_id=partner_id,
-            kind="webhook",
-            url=delivery.url,
-            signing=delivery.signing,
-            rate_per_s=delivery.rate_per_s,
-            burst=delivery.burst,
-            types=list(TYPES),
-            actor=actor,
-        )
-        return opened.id
+        if isinstance(delivery, ByWebhook):
+            opened = await self._endpoints.open_endpoint(
+                session,
+                owner="partner",
+                owner_id=row.id,
+                kind="webhook",
+                url=delivery.url,
+                signing=delivery.signing,
+                rate_per_s=delivery.rate_per_s,
+                burst=delivery.burst,
+                types=list(TYPES),
+                actor=actor,
+            )
+            row.endpoint = opened.id
+
+    async def _entered(self, session: AsyncSession, row: Partner, *, is_new: bool) -> PartnerEntered:
+        publics: list[str] = []
+        secret: str | None = None
+        if is_new and row.endpoint is not None:
+            publics, secret = await self._endpoints.reveal(session, row.endpoint)
+        shown = await self._shown(session, row)
+        return PartnerEntered(**shown.model_dump(), signing_keys=publics, signing_secret=secret)
 
     @staticmethod
     async def _locked(session: AsyncSession, partner_id: str) -> Partner:
