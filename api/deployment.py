@@ -82,6 +82,11 @@ def checkpoints_path(settings: Settings) -> Path:
     return settings.checkpoints_file or settings.data_dir / "audit-checkpoints.jsonl"
 
 
+def archive_dir(settings: Settings) -> Path:
+    """Where accepted events are archived."""
+    return settings.archive_dir or settings.data_dir / "archive"
+
+
 @asynccontextmanager
 async def deployed(settings: Settings, redis_url: str) -> AsyncIterator[Deployment]:
     """A deployment, begun and ended."""

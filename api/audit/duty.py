@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment, checkpoints_path
 
 EVERY_S = 60.0
@@ -12,10 +13,11 @@ class Checkpoints:
 
     name = "checkpoints"
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, lease: OfficeLease) -> None:
+        self._lease = lease
         self._audit = deployment.audit
         self._outside = checkpoints_path(deployment.settings)
 
     async def round(self) -> float:
-        await self._audit.checkpoint(self._outside)
+        await self._audit.checkpoint(self._outside, first=self._lease.check)
         return EVERY_S

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.audit import repository
 from api.audit.chain import Entry, Keys, Signed, Walk, canonical, link, sign
 from api.keyring import Keyring
-from api.store.database import Store
+from api.store.database import BeforeCommit, Store
 from detector.errors import InputError, SettingsError
 
 _WAITING = "audit"
@@ -76,10 +76,17 @@ class Audit:
             if (await repository.lock_head(session)).seq == 0:
                 self.tell(session, "system:store", "chain.begun", "chain:audit")
 
-    async def checkpoint(self, outside: Path | None = None) -> Signed | None:
+    async def checkpoint(
+        self, outside: Path | None = None, first: BeforeCommit | None = None
+    ) -> Signed | None:
         """Vouch for the chain as it stands, in the store and in a file outside; None if nothing is new.
 
         The file is what tells a chain that was cut off together with its record in the store.
+
+        Parameters
+        ----------
+        first
+            Called with the transaction before anything else.
 
         Raises
         ------
@@ -87,6 +94,8 @@ class Audit:
             The file cannot be written; then the store keeps none either.
         """
         async with self._store.write() as session:
+            if first is not None:
+                await first(session)
             head = await repository.lock_head(session)
             if head.seq == 0 or await repository.last_checkpoint(session) == head.seq:
                 return None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import uvloop
 
 from api import logs
+from api.archive.duty import Archiving
 from api.audit.duty import Checkpoints
 from api.backoffice.lease import OfficeLease
 from api.backoffice.office import LASTS_S, Duty, Office
@@ -21,7 +22,7 @@ from detector.errors import SettingsError
 
 def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     """Everything that a back office does."""
-    return [Checkpoints(deployment), Forgetting(deployment)]
+    return [Archiving(deployment, lease), Checkpoints(deployment, lease), Forgetting(deployment, lease)]
 
 
 def office(deployment: Deployment) -> Office:

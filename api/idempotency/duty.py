@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
 from api.idempotency import repository
 from api.idempotency.service import KEPT_US
@@ -14,11 +15,13 @@ class Forgetting:
 
     name = "forgetting"
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, lease: OfficeLease) -> None:
+        self._lease = lease
         self._store = deployment.store
         self._clock = deployment.clock
 
     async def round(self) -> float:
         async with self._store.write() as session:
+            await self._lease.check(session)
             await repository.forget(session, self._clock() - KEPT_US)
         return EVERY_S

@@ -11,8 +11,9 @@ from api.store.tables import Table
 class PlayerFacts(Table):
     """One player; beside each fact the time of the event that said it, 0 where none did.
 
-    `jurisdiction` is the deployment's own where no event says one; `adult_us` is when somebody born in
-    `birth_year` is of age for certain; `identity` is what follows from all of these.
+    No segment of the archive older than `since_day` has anything of theirs. `jurisdiction` is the
+    deployment's own where no event says one. `adult_us` is from when they count as of age by `birth_year`;
+    `identity` is what follows from all of these.
     """
 
     __tablename__ = "player_facts"
@@ -20,6 +21,7 @@ class PlayerFacts(Table):
 
     player: Mapped[str] = mapped_column(primary_key=True)
     pseudonym: Mapped[str]
+    since_day: Mapped[str]
     brand: Mapped[str | None]
     brand_us: Mapped[int]
     jurisdiction: Mapped[str | None]

@@ -15,16 +15,20 @@ def upgrade() -> None:
     op.create_table(
         "archive_segments",
         sa.Column("day", sa.String(), nullable=False),
+        sa.Column("part", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("min_us", sa.BigInteger(), nullable=False),
+        sa.Column("max_us", sa.BigInteger(), nullable=False),
         sa.Column("sealed_us", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("day", name=op.f("pk_archive_segments")),
+        sa.PrimaryKeyConstraint("day", "part", name=op.f("pk_archive_segments")),
     )
     op.create_table(
         "player_facts",
         sa.Column("player", sa.String(), nullable=False),
         sa.Column("pseudonym", sa.String(), nullable=False),
+        sa.Column("since_day", sa.String(), nullable=False),
         sa.Column("brand", sa.String(), nullable=True),
         sa.Column("brand_us", sa.BigInteger(), nullable=False),
         sa.Column("jurisdiction", sa.String(), nullable=True),
