@@ -12,7 +12,7 @@ from rich.table import Table
 from detector.cli.options import OwnCurrencies, read_currencies
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies, Rates
-from detector.ladder import check as ladder
+from detector.ladder.check import LADDERS
 from detector.language.load import Reading, read_rule
 from detector.language.pack import check as check_rules
 from detector.language.pack import packs_dir, rule_files, write_lock
@@ -32,7 +32,7 @@ Paths = Annotated[
 def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
     wanted = _some(paths, or_beside=True)
-    findings = [*check_rules(wanted, read_currencies(own)), *score.check(wanted), *ladder.check(wanted)]
+    findings = [*check_rules(wanted, read_currencies(own)), *score.check(wanted), *LADDERS.check(wanted)]
     _stop_on(sorted(findings))
     rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
     named = [*rules, *sorted({file.name for path in wanted for file in _beside(path)})]
@@ -76,7 +76,7 @@ def run_tests(
 
 def _beside(path: Path) -> list[Path]:
     """What is checked and locked as rules are and is none."""
-    return [*score.score_files(path), *ladder.ladder_files(path)]
+    return [*score.SCORES.files(path), *LADDERS.files(path)]
 
 
 def _some(paths: list[Path] | None, *, or_beside: bool = False) -> list[Path]:
@@ -116,7 +116,7 @@ def lock(
     """Write lock.json, which remembers what each version of a rule does."""
     try:
         chosen = folder or _packs()
-        beside = score.to_lock(chosen) | ladder.to_lock(chosen)
+        beside = score.SCORES.to_lock(chosen) | LADDERS.to_lock(chosen)
         typer.echo(f"wrote {write_lock(chosen, read_currencies(own), beside=beside)}")
     except RuleErrors as error:
         _stop_on(error.findings)

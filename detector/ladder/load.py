@@ -17,6 +17,7 @@ from detector.ladder.actions import ACTIONS, HUMAN, LEVELS, RESTRICTING, SUPPRES
 from detector.ladder.ladder import DEFAULT, Jurisdiction, Ladder, Rung
 from detector.language import source
 from detector.language.literals import read_duration_us, write_duration
+from detector.language.pack import Locked
 from detector.language.parse import suggestion
 from detector.language.rule import SEVERITIES
 from detector.language.source import Fault, Node, Sequence, read_file, read_source, shorten, single
@@ -50,6 +51,16 @@ class Reading:
     ladder: Ladder | None = None
     findings: list[Finding] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def locked(self) -> Locked | None:
+        """What the lock remembers of it."""
+        return None if self.ladder is None else Locked(self.ladder.version, self.ladder.behaviour)
+
+    def finding(self, key: str, message: str) -> Finding:
+        """Return a finding at a key of the file, or at its start if it lacks the key."""
+        place = self.places.get(key, Place(1, 1))
+        return Finding(self.path, place.line, place.column, message)
 
 
 def read(path: Path) -> Reading:

@@ -14,6 +14,7 @@ from typing import Any
 from detector.errors import Finding
 from detector.language.literals import read_duration_us
 from detector.language.load import LANGUAGES
+from detector.language.pack import Locked
 from detector.language.parse import suggestion
 from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.language.source import (
@@ -58,6 +59,11 @@ class Written:
     scoring: Scoring | None = None
     findings: list[Finding] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def locked(self) -> Locked | None:
+        """What the lock remembers of it."""
+        return None if self.scoring is None else Locked(self.scoring.version, self.scoring.behaviour)
 
     def finding(self, key: str, message: str) -> Finding:
         """Return a finding at a key of the file, or at its start if it lacks the key."""

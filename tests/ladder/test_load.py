@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from detector.cli.rules import app
 from detector.errors import RuleErrors
 from detector.ladder.actions import LEVELS
-from detector.ladder.check import check
+from detector.ladder.check import LADDERS
 from detector.ladder.ladder import ladder_beside, packaged_ladder, read_ladder
 from detector.language.pack import packs_dir, read_lock
 from tests.ladder.samples import DAY, HOUR, written
@@ -205,7 +205,7 @@ class TestCommands:
 
 class TestPackaged:
     def test_is_sound_and_locked(self) -> None:
-        assert check([packs_dir()]) == []
+        assert LADDERS.check([packs_dir()]) == []
         locked = read_lock(packs_dir() / "lock.json")["ladder"]
         assert (locked.version, locked.behaviour) == (packaged_ladder().version, packaged_ladder().behaviour)
 
