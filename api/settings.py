@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     mail_to: list[str] = Field(
         default=[], description='Who gets notifications by mail, as JSON: ["desk@example.org"].'
     )
+    partner_down_after_s: int = Field(
+        default=900,
+        ge=1,
+        le=7 * 86_400,
+        description="Seconds for which nothing gets through to an endpoint before the desk is told.",
+    )
     host: str = Field(default="127.0.0.1", description="Address the service listens on.")
     port: int = Field(
         default=8420, ge=0, le=65535, description="Port the service listens on; 0 takes a free one."

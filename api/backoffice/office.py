@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -26,6 +26,15 @@ class Duty(Protocol):
 
     async def round(self) -> float:
         """Do what there is to do now; returns the seconds until there may be more, 0 for at once."""
+        ...
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A duty that has work under way between its rounds."""
+
+    async def end(self) -> None:
+        """Bring it to an end; called once, when the lease is given up or was lost."""
         ...
 
 
@@ -67,7 +76,8 @@ class Office:
         """Work from taking the lease until losing it."""
         log.info("the back office is at work")
         ended = asyncio.Event()
-        tasks = [asyncio.create_task(self._do(duty, ended)) for duty in self._make_duties(self._lease)]
+        duties = self._make_duties(self._lease)
+        tasks = [asyncio.create_task(self._do(duty, ended)) for duty in duties]
         try:
             while not stop.is_set():
                 await _pause(stop, self._renew_s)
@@ -83,6 +93,9 @@ class Office:
         finally:
             ended.set()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for duty in duties:
+                if isinstance(duty, Lasting):
+                    await duty.end()
 
     @staticmethod
     async def _do(duty: Duty, ended: asyncio.Event) -> None:

@@ -10,19 +10,31 @@ from collections.abc import Sequence
 import uvloop
 
 from api import logs
+from api.alerts.duty import Deadlines, TakingOver
 from api.archive.duty import Archiving
 from api.audit.duty import Checkpoints
 from api.backoffice.lease import OfficeLease
 from api.backoffice.office import LASTS_S, Duty, Office
+from api.contests.duty import OverdueContests
 from api.deployment import Deployment, deployed
 from api.idempotency.duty import Forgetting
+from api.notifications.service import follow_settings
 from api.settings import PREFIX, Settings
+from api.webhooks.delivery import Deliveries
 from detector.errors import SettingsError
 
 
 def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     """Everything that a back office does."""
-    return [Archiving(deployment, lease), Checkpoints(deployment, lease), Forgetting(deployment, lease)]
+    return [
+        TakingOver(deployment, lease),
+        Deadlines(deployment, lease),
+        OverdueContests(deployment, lease),
+        Archiving(deployment, lease),
+        Deliveries(deployment, lease),
+        Checkpoints(deployment, lease),
+        Forgetting(deployment, lease),
+    ]
 
 
 def office(deployment: Deployment) -> Office:
@@ -34,6 +46,7 @@ def office(deployment: Deployment) -> Office:
 async def work(settings: Settings, redis_url: str, stop: asyncio.Event) -> None:
     """Do all duties until `stop` is set."""
     async with deployed(settings, redis_url) as deployment:
+        await follow_settings(deployment)
         await office(deployment).run(stop)
 
 

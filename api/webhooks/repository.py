@@ -31,6 +31,12 @@ async def endpoints(session: AsyncSession, after: tuple[int, str], limit: int) -
     return (await session.scalars(asked.order_by(Endpoint.created_us, Endpoint.id).limit(limit))).all()
 
 
+async def owned(session: AsyncSession, owner: str, of: Collection[str]) -> Sequence[Endpoint]:
+    """The endpoints of an owner whose `owner_id` is one of these, for this transaction alone."""
+    asked = select(Endpoint).where(Endpoint.owner == owner, Endpoint.owner_id.in_(of)).order_by(Endpoint.id)
+    return (await session.scalars(asked.with_for_update(key_share=True))).all()
+
+
 async def state_of(session: AsyncSession, endpoint_id: str) -> str | None:
     """The state of an endpoint as it is stored."""
     return await session.scalar(select(Endpoint.state).where(Endpoint.id == endpoint_id))

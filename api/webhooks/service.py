@@ -71,6 +71,7 @@ class EndpointsService:
         burst: int,
         types: list[str] | None,
         actor: str,
+        endpoint_id: str | None = None,
     ) -> Endpoint:
         """Make an endpoint with secrets of its own; `reveal` has what its receiver needs.
 
@@ -82,7 +83,7 @@ class EndpointsService:
         self._check(kind, url)
         now_us = self._clock()
         made = Endpoint(
-            id=f"ep_{secrets.token_hex(12)}",
+            id=endpoint_id or f"ep_{secrets.token_hex(12)}",
             owner=owner,
             owner_id=owner_id,
             kind=kind,
@@ -239,8 +240,9 @@ class EndpointsService:
         now_us = self._clock()
         found.state, found.version = state, found.version + 1
         if state == "enabled":
+            # Whether people were told that it is down stays: it is not back before something gets through.
             found.failures, found.open_until_us, found.pause_us = 0, None, 0
-            found.failing_since_us, found.told_us, found.held_until_us = None, None, 0
+            found.failing_since_us, found.held_until_us = None, 0
             await repository.unpark(session, found.id, now_us)
         else:
             await repository.park(session, found.id)

@@ -1,0 +1,1 @@
+"""Telling agents what waits for them, by mail as by webhook."""
