@@ -32,35 +32,9 @@ PLACEHOLDERS = frozenset(("partner", "sent", "until", "withdraw"))
 FOLDER = files("api.consent") / "texts"
 LOCK = FOLDER / "lock.json"
 
-_MONTHS: Mapping[Language, Sequence[str]] = {
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    "fr": [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
+_MONTHS: Mapping[Language, str] = {
+    "en": "January February March April May June July August September October November December",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
 }
 
 
@@ -167,7 +141,7 @@ def day(at_us: int, language: Language) -> str:
     """
     at = to_datetime(at_us)
     number = "1er" if language == "fr" and at.day == 1 else str(at.day)
-    return f"{number} {_MONTHS[language][at.month - 1]} {at.year}"
+    return f"{number} {_MONTHS[language].split()[at.month - 1]} {at.year}"
 
 
 @cache

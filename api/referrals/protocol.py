@@ -6,6 +6,7 @@ Nothing here is a free text of ours. `docs/partner-protocol.md` says the same fo
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,13 +23,13 @@ DeclineReason = Literal["no_capacity", "out_of_region", "out_of_scope", "duplica
 Outcome = Literal["in_treatment", "advice_given", "referred_on", "not_needed", "no_contact"]
 
 MOST_REASONS = 3
-TOKEN_FORM = r"^rf_[a-z2-7]{32}$"
+REFERRAL_ID = r"^rf_[a-z2-7]{32}$"
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 LINK = r"^https://[!-~]+$(?!\n)"  # `$` alone lets a line feed through in Python
 MOST_LINK = 512
 
 Token = Annotated[
-    str, Meta(pattern=TOKEN_FORM, description="The referral, as this organisation alone knows it.")
+    str, Meta(pattern=REFERRAL_ID, description="The referral, as this organisation alone knows it.")
 ]
 Instant = Annotated[
     str,
@@ -120,7 +121,7 @@ class Callback(Struct, frozen=True, forbid_unknown_fields=True):
     """`POST /v1/referrals/{token}/status`: what became of a referral."""
 
     status: Status
-    at: Annotated[str, Meta(description="When that was so: RFC 3339 with an offset.", max_length=40)]
+    at: Annotated[datetime, Meta(tz=True, description="When that was so: RFC 3339 with an offset.")]
     reason: DeclineReason | UnsetType = UNSET
     outcome: Outcome | UnsetType = UNSET
     resource_link: Link | UnsetType = UNSET

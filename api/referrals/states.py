@@ -23,17 +23,22 @@ Step = Literal["moves", "behind", "contradicts"]
 
 _ENDS: frozenset[State] = frozenset(("withdrawn", "expired"))
 
+
+def _then(*states: State, may_end: bool = True) -> frozenset[State]:
+    return frozenset(states) | (_ENDS if may_end else frozenset())
+
+
 LEGAL: Mapping[State, frozenset[State]] = {
-    "offered": frozenset(("consented",)) | _ENDS,
-    "consented": frozenset(("delivered",)) | _ENDS,
-    "delivered": frozenset(("acknowledged",)) | _ENDS,
-    "acknowledged": frozenset(("contacted", "unreachable", "declined")) | _ENDS,
-    "contacted": frozenset(("closed",)) | _ENDS,
-    "unreachable": frozenset(("contacted", "closed")) | _ENDS,
-    "declined": frozenset(("closed",)) | _ENDS,
-    "closed": frozenset(),
-    "withdrawn": frozenset(),
-    "expired": frozenset(),
+    "offered": _then("consented"),
+    "consented": _then("delivered"),
+    "delivered": _then("acknowledged"),
+    "acknowledged": _then("contacted", "unreachable", "declined"),
+    "contacted": _then("closed"),
+    "unreachable": _then("contacted", "closed"),
+    "declined": _then("closed"),
+    "closed": _then(may_end=False),
+    "withdrawn": _then(may_end=False),
+    "expired": _then(may_end=False),
 }
 """From each state, the ones that follow it. The referral is `offered` as long as its prompt is open."""
 
