@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -15,9 +16,14 @@ from api.access import endpoints as access
 from api.access.limits import RequestLimits
 from api.access.service import AccessService
 from api.alerts import endpoints as alerts
-from api.alerts.repository import AlertsRepository
+from api.alerts.acting import Acting
+from api.alerts.duty import ladder_of
 from api.alerts.service import AlertsService
-from api.deployment import deploy
+from api.alerts.working import Working
+from api.consent.service import ConsentService
+from api.contests import endpoints as contests
+from api.contests.service import ContestsService
+from api.deployment import archive_dir, deploy
 from api.events import endpoints as events
 from api.events.foreign import ForeignFeeds
 from api.events.repository import EventsRepository
@@ -26,18 +32,22 @@ from api.health import endpoints as health
 from api.health.repository import HealthRepository
 from api.health.service import HealthService
 from api.interventions import endpoints as interventions
-from api.interventions.repository import InterventionsRepository
+from api.interventions.asking import Asking
 from api.interventions.service import InterventionsService
 from api.partners import endpoints as partners
 from api.partners.service import PartnersService
 from api.players import endpoints as players
 from api.players.repository import PlayersRepository
 from api.players.service import Grounds, PlayersService
+from api.players.timeline import TimelineService
+from api.reports import endpoints as reports
+from api.reports.service import ReportsService
 from api.requests import BodyLimit, LoopbackNames, RequestLog
 from api.settings import Settings
 from api.webhooks import endpoints as webhooks
 from api.webhooks.deliveries_service import DeliveriesService
 from api.webhooks.guard import read_networks
+from api.webhooks.outbox import Outbox
 from api.webhooks.service import EndpointsService
 from detector.drivers.clock import wall_clock_us
 from detector.events.decode import Decoder
@@ -58,6 +68,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app = FastAPI(
         title="tiltwatch", version=version("tiltwatch"), lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.state.deployment = deployment
     app.state.settings = settings
     app.state.store, app.state.keyring, app.state.clock = store, deployment.keyring, clock
     app.state.access = AccessService(store, audit, clock)
@@ -69,11 +80,23 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         settings.max_body_events,
     )
     app.state.foreign = ForeignFeeds(settings.mappings, Currencies(settings.currencies))
-    app.state.alerts = AlertsService(AlertsRepository(redis))
-    app.state.interventions = InterventionsService(InterventionsRepository(redis), clock)
+    ladder, outbox = cache(lambda: ladder_of(deployment)), Outbox(clock)
+    app.state.alerts = AlertsService(store, deployment.keyring, clock)
+    app.state.working = Working(clock)
+    asking = Asking(deployment.keyring, outbox, clock)
+    app.state.acting = Acting(ladder, asking, ConsentService(deployment), clock)
+    app.state.interventions = InterventionsService(store, clock)
+    app.state.contests = ContestsService(store, ladder, outbox, clock)
+    app.state.reports = ReportsService(store, clock)
     app.state.players = PlayersService(
-        PlayersRepository(redis), Grounds(settings.rules_dir, Currencies(settings.currencies)), clock
+        PlayersRepository(redis),
+        Grounds(settings.rules_dir, Currencies(settings.currencies)),
+        clock,
+        store,
+        deployment.keyring,
+        audit,
     )
+    app.state.timeline = TimelineService(store, deployment.keyring, audit, clock, archive_dir(settings))
     app.state.health = HealthService(HealthRepository(redis))
     app.state.endpoints = EndpointsService(
         deployment.keyring, audit, clock, read_networks(settings.webhook_networks)
@@ -85,6 +108,8 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(events.router)
     app.include_router(alerts.router)
     app.include_router(interventions.router)
+    app.include_router(contests.router)
+    app.include_router(reports.router)
     app.include_router(players.router)
     app.include_router(partners.router)
     app.include_router(webhooks.router)

@@ -1,1 +1,1 @@
-"""Showing alerts: `GET /v1/alerts`."""
+"""Alerts, and the work on them: `/v1/alerts`."""

@@ -1,93 +1,191 @@
-"""Finding alerts: pages of the newest, filtered."""
+"""Reading alerts: the queue, the newest, and one with all that was done about it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.alerts.repository import AlertsRepository
-from api.alerts.schemas import AlertQuery
-from api.problems import INVALID_PARAMETER, Problem
+from api.access.service import Principal
+from api.alerts import repository
+from api.alerts.codes import Because, Verdict
+from api.alerts.repository import Sought
+from api.alerts.schemas import AlertQuery, Done, Outcome, VerdictGiven
+from api.alerts.standing import work
+from api.alerts.tables import NEVER_US, AlertAction, AlertRow, AlertVerdict
+from api.audit.service import Audit
+from api.interventions import repository as owed
+from api.interventions.service import item
+from api.keyring import Keyring
+from api.problems import INVALID_PARAMETER, UNKNOWN_ALERT, Problem
+from api.store.adding import storable
+from api.store.database import Store
+from detector.events.instants import micros, rfc3339_ms
 
-PAGE = 500
-MOST_READ = 20_000
-"""Alerts looked at for one answer; a rare filter's answer may hold fewer than asked for and a cursor."""
-
-
-class _Face(msgspec.Struct):
-    """What filters look at."""
-
-    id: str
-    player: str
-    rule: str
-    severity: str
-    audience: str
-    opened_at: datetime
-
-
-_face = msgspec.json.Decoder(_Face)
+_NEWEST = re.compile(r"n(\d{1,17})\.([0-9a-f]{32})")
+_QUEUE = re.compile(r"q(-\d{1,4}|0)\.(\d{1,19})\.([0-9a-f]{32})")
 
 
 class AlertsService:
-    """Alerts for those who read them."""
+    """Alerts for those who read them; whoever sees no players reads pseudonyms.
 
-    def __init__(self, repository: AlertsRepository) -> None:
-        self._repository = repository
+    Parameters
+    ----------
+    clock
+        Tells the wall clock, in µs since the epoch.
+    """
 
-    async def find(self, query: AlertQuery) -> bytes:
-        """The answer's JSON: `items`, each alert as the detector wrote it plus `notes`, and `next_cursor`."""
-        entry = _entry_of(query.cursor)
-        found: list[tuple[str, bytes]] = []
-        read, more = 0, True
-        while more and len(found) < query.limit and read < MOST_READ:
-            page = await self._repository.before(entry, PAGE)
-            more = len(page) == PAGE
-            for entry, alert in page:
-                read += 1
-                face = _face.decode(alert)
-                if _matches(face, query):
-                    found.append((face.id, alert))
-                    if len(found) == query.limit:
-                        more = more or entry != page[-1][0]
-                        break
-        notes = await self._repository.notes([alert_id for alert_id, _ in found]) if found else []
-        items = b",".join(
-            b'%b,"notes":[%b]}' % (alert[:-1], b",".join(lines))
-            for (_, alert), lines in zip(found, notes, strict=True)
+    def __init__(self, store: Store, keyring: Keyring, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._clock = clock
+
+    async def find(self, query: AlertQuery, who: Principal) -> bytes:
+        """The answer's JSON: `items`, each alert as the detector wrote it plus `notes` and `work`."""
+        now_us = self._clock()
+        sought = self._sought(query, who, now_us)
+        async with self._store.read() as session:
+            if query.order == "queue":
+                rows = await repository.queued(session, sought, _queue_place(query.cursor), query.limit + 1)
+            else:
+                rows = await repository.newest(session, sought, _newest_place(query.cursor), query.limit + 1)
+            shown = rows[: query.limit]
+            notes = await repository.notes_of(session, [row.id for row in shown])
+        if query.player is not None and who.sees_players and shown:
+            async with self._store.write() as session:
+                self._view(session, who, query.player)
+        items = b",".join(self._item(row, notes[row.id], who, now_us) for row in shown)
+        cursor = _cursor_of(shown[-1], query.order) if len(rows) > len(shown) else None
+        return b'{"items":[%b],"next_cursor":%b}' % (items, msgspec.json.encode(cursor))
+
+    async def get(self, session: AsyncSession, alert_id: str, who: Principal) -> bytes:
+        """One alert's JSON with `notes`, `work`, `interventions`, `actions` and `verdicts`.
+
+        Who sees the player is recorded as having seen them.
+
+        Raises
+        ------
+        Problem
+            There is no such alert.
+        """
+        row = await repository.find(session, alert_id)
+        if row is None:
+            raise Problem(UNKNOWN_ALERT, "It was never taken over.")
+        now_us = self._clock()
+        notes = (await repository.notes_of(session, [row.id]))[row.id]
+        asked = await owed.of_alert(session, row.id)
+        answers = await owed.answers(session, [each.id for each in asked])
+        shown = [item(each, answers[each.id], now_us) for each in asked]
+        if who.sees_players:
+            self._view(session, who, row.player)
+        else:
+            shown = [self._blurred(each, row) for each in shown]
+        done = [_done(each) for each in await repository.actions_of(session, row.id)]
+        verdicts = [_verdict(each) for each in await repository.verdicts_of(session, row.id)]
+        return b'%b,"interventions":[%b],"actions":%b,"verdicts":%b}' % (
+            self._item(row, notes, who, now_us)[:-1],
+            b",".join(shown),
+            msgspec.json.encode(done),
+            msgspec.json.encode(verdicts),
         )
-        cursor = msgspec.json.encode(_cursor_of(entry) if more and entry is not None else None)
-        return b'{"items":[%b],"next_cursor":%b}' % (items, cursor)
+
+    def _sought(self, query: AlertQuery, who: Principal, now_us: int) -> Sought:
+        player = None if query.player is None else storable(query.player)
+        assignee = who.id if query.assignee == "me" else query.assignee
+        return Sought(
+            now_us,
+            player=player if who.sees_players else None,
+            pseudonym=None if who.sees_players else player,
+            rule=None if query.rule is None else storable(query.rule),
+            severity=query.severity,
+            audience=query.audience,
+            since_us=None if query.since is None else micros(query.since),
+            state="open" if query.order == "queue" and query.state is None else query.state,
+            assignee=None if assignee == "nobody" else assignee,
+            is_assigned=False if assignee == "nobody" else None,
+            overdue=query.overdue,
+        )
+
+    def _item(self, row: AlertRow, notes: Sequence[str], who: Principal, now_us: int) -> bytes:
+        alert, told = row.body.encode(), [each.encode() for each in notes]
+        if not who.sees_players:
+            alert, told = self._blurred(alert, row), [self._blurred(each, row) for each in told]
+        return b'%b,"notes":[%b],"work":%b}' % (
+            alert[:-1],
+            b",".join(told),
+            msgspec.json.encode(work(row, now_us)),
+        )
+
+    def _blurred(self, told: bytes, row: AlertRow) -> bytes:
+        """JSON with a pseudonym in the player's place; ids of events may be made of the player's, too."""
+        found: dict[str, Any] = msgspec.json.decode(told)
+        player = found["player"]
+        found["player"] = row.pseudonym
+        if "events" in found:
+            found["events"] = [each.replace(player, row.pseudonym) for each in found["events"]]
+        if "event" in found:
+            found["event"] = found["event"].replace(player, row.pseudonym)
+        return msgspec.json.encode(found)
+
+    def _view(self, session: AsyncSession, who: Principal, player: str) -> None:
+        subject = f"player:{self._keyring.pseudonym(player)}"
+        Audit.tell(session, who.actor, "player.viewed", subject, what="alert")
 
 
-def _matches(face: _Face, query: AlertQuery) -> bool:
-    return (
-        (query.player is None or face.player == query.player)
-        and (query.rule is None or query.rule in (face.rule, face.rule.partition("@")[0]))
-        and (query.severity is None or face.severity == query.severity)
-        and (query.audience is None or face.audience == query.audience)
-        and (query.since is None or face.opened_at >= query.since)
+def _done(row: AlertAction) -> Done:
+    return Done(
+        row.id,
+        row.action,
+        cast(Outcome, row.outcome),
+        row.code,
+        row.level,
+        row.intervention,
+        row.prompt,
+        row.actor,
+        rfc3339_ms(row.at_us),
     )
 
 
-def _cursor_of(entry: str) -> str:
-    return base64.urlsafe_b64encode(entry.encode()).decode().rstrip("=")
+def _verdict(row: AlertVerdict) -> VerdictGiven:
+    reasons = msgspec.json.decode(row.reasons, type=list[Because])
+    return VerdictGiven(row.number, cast(Verdict, row.verdict), reasons, row.actor, rfc3339_ms(row.at_us))
 
 
-def _entry_of(cursor: str | None) -> str | None:
+def _cursor_of(row: AlertRow, order: str) -> str:
+    text = f"q{row.rank}.{row.due_us}.{row.id}" if order == "queue" else f"n{row.opened_us}.{row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _newest_place(cursor: str | None) -> tuple[int, str] | None:
+    match = _parts(cursor, _NEWEST)
+    return None if match is None else (int(match[1]), match[2])
+
+
+def _queue_place(cursor: str | None) -> tuple[int, int, str] | None:
+    match = _parts(cursor, _QUEUE)
+    if match is None:
+        return None
+    # Whoever makes one up must not get a number into a query that no database holds.
+    return int(match[1]), min(int(match[2]), NEVER_US), match[3]
+
+
+def _parts(cursor: str | None, form: re.Pattern[str]) -> re.Match[str] | None:
     if cursor is None:
         return None
     try:
-        entry = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (ValueError, binascii.Error):
-        entry = ""
-    if not re.fullmatch(r"\d{1,18}-\d{1,18}", entry):
+        text = ""
+    match = form.fullmatch(text)
+    if match is None:
         raise Problem(
             INVALID_PARAMETER,
             "See `parameters`.",
             parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
         )
-    return entry
+    return match

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Boolean, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.store.tables import Table
@@ -15,8 +15,9 @@ class AlertRow(Table):
     """An alert: what is filtered and sorted on, how the work on it stands, and its JSON as it came.
 
     `stage` is open, acted (what was due is done), closed (confirmed or not confirmed) or past (too old to be
-    owed). `rank` is the urgency, negated. `next_us` is when somebody has to look at the deadline. `acted_us`
-    is the first action of anybody, `met_us` the one that was due; `verdicts` counts the verdicts given.
+    owed). `rank` is the urgency, negated. `by_people` says that what is due is a person's; `next_us` is when
+    somebody has to look at the deadline. `acted_us` is the first action of anybody, `met_us` the one that was
+    due; `verdicts` counts the verdicts given.
     """
 
     __tablename__ = "alerts"
@@ -38,6 +39,7 @@ class AlertRow(Table):
 
     stage: Mapped[str]
     rank: Mapped[int]
+    by_people: Mapped[bool] = mapped_column(Boolean)
     due_us: Mapped[int]
     period_us: Mapped[int]
     next_us: Mapped[int]
@@ -64,7 +66,7 @@ class AlertRow(Table):
 
 
 class AlertNote(Table):
-    """What a correction touched of an alert; `id` is a hash of the note, `number` its order in taking over."""
+    """What a correction touched of an alert; `id` is a hash of the note, `number` its order."""
 
     __tablename__ = "alert_notes"
 

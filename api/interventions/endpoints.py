@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from api.access.asking import PROBLEMS, allowed
 from api.access.service import Principal
 from api.events.bodies import read
-from api.interventions.schemas import Acknowledgement, InterventionQuery, Progress
+from api.interventions.schemas import Acknowledgement, InterventionQuery, Marketing, Progress
 from api.interventions.service import InterventionsService
 from api.problems import (
     BODY_TOO_LARGE,
@@ -25,6 +25,7 @@ from api.problems import (
     documented,
     invalid,
 )
+from api.store.adding import storable
 from detector.ladder.interventions import Intervention
 
 router = APIRouter(prefix="/v1", tags=["interventions"])
@@ -34,12 +35,12 @@ MAX_ANSWER_BYTES = 4096
 (_INTERVENTION, _PROGRESS), SCHEMAS = msgspec.json.schema_components(
     [Intervention, Progress], ref_template=COMPONENT
 )
-_ITEM: dict[str, Any] = {"allOf": [_INTERVENTION, _PROGRESS]}
+ITEM: dict[str, Any] = {"allOf": [_INTERVENTION, _PROGRESS]}
 _PAGE: dict[str, Any] = {
     "type": "object",
     "required": ["items", "next_cursor"],
     "properties": {
-        "items": {"type": "array", "items": _ITEM},
+        "items": {"type": "array", "items": ITEM},
         "next_cursor": {"type": ["string", "null"]},
     },
 }
@@ -94,7 +95,7 @@ async def list_interventions(
     "/interventions/{id}",
     response_class=Response,
     responses={
-        **_answers("The intervention.", _ITEM),
+        **_answers("The intervention.", ITEM),
         **documented(INVALID_PARAMETER, UNKNOWN_INTERVENTION, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
@@ -108,7 +109,7 @@ async def get_intervention(_: Reader, intervention_id: Id, service: Service) -> 
     response_class=Response,
     openapi_extra=_BODY,
     responses={
-        **_answers("The intervention as it stands then.", _ITEM),
+        **_answers("The intervention as it stands then.", ITEM),
         **documented(
             INVALID_PARAMETER,
             UNKNOWN_INTERVENTION,
@@ -121,7 +122,7 @@ async def get_intervention(_: Reader, intervention_id: Id, service: Service) -> 
     },
 )
 async def acknowledge_intervention(
-    _: Platform, intervention_id: Id, request: Request, service: Service
+    who: Platform, intervention_id: Id, request: Request, service: Service
 ) -> Response:
     """Say what became of an intervention.
 
@@ -129,7 +130,24 @@ async def acknowledge_intervention(
     an earlier answer back is refused.
     """
     said = await _said(request)
-    return Response(await service.acknowledge(intervention_id, said), media_type="application/json")
+    async with request.app.state.store.write() as session:
+        answer = await service.acknowledge(session, intervention_id, said, who.actor)
+    return Response(answer, media_type="application/json")
+
+
+@router.get(
+    "/players/{player:path}/marketing",
+    responses=documented(INVALID_PARAMETER, STORE_UNAVAILABLE, *PROBLEMS),
+)
+async def read_marketing(
+    _: Annotated[Principal, Depends(allowed("players:tell"))],
+    player: Annotated[str, Path(min_length=1, max_length=128)],
+    request: Request,
+    service: Service,
+) -> Marketing:
+    """Whether marketing and offers have to stay away from a player now, and until when."""
+    async with request.app.state.store.read() as session:
+        return await service.marketing(session, storable(player))
 
 
 async def _said(request: Request) -> Acknowledgement:

@@ -1,120 +1,132 @@
-"""Interventions as the detector wrote them, and the platform's answers."""
+"""Interventions and their answers in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import WatchError
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.interventions.schemas import PlatformAnswer
-from detector.drivers.streams import (
-    INTERVENTIONS_DONE,
-    INTERVENTIONS_ENDS,
-    INTERVENTIONS_LAPSED,
-    INTERVENTIONS_UNDONE,
-    intervention_key,
-)
-
-_SCRIPT = Path(__file__).with_name("lapse.lua").read_bytes()
-
-PAGE = 500
-AT_ONCE = 1000
-"""Interventions that one step takes out of the undone, during which Redis serves nobody else (about 3 ms)."""
-
-SETS = {"undone": INTERVENTIONS_UNDONE, "done": INTERVENTIONS_DONE, "lapsed": INTERVENTIONS_LAPSED}
+from api.interventions.tables import InterventionAnswer, InterventionRow, Suppression
+from api.store.adding import add_new
 
 Place = tuple[int, str]
-"""The place of an intervention in its set: deadline in µs, id."""
-
-_answers = msgspec.json.Decoder(list[PlatformAnswer])
+"""The place of an intervention among those of its state: deadline in µs, id."""
 
 
-class InterventionsRepository:
-    """The records of interventions and the sets that order them by deadline."""
+async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Add the interventions that are not there yet; returns their ids."""
+    return await add_new(session, InterventionRow, rows)
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._lapse = redis.register_script(_SCRIPT)
 
-    async def lapse(self, now_us: int) -> None:
-        """Take what has ended by itself out of the undone."""
-        keys = [INTERVENTIONS_ENDS, INTERVENTIONS_UNDONE, INTERVENTIONS_LAPSED]
-        while await self._lapse(keys=keys, args=[now_us, AT_ONCE]) == AT_ONCE:
-            pass
+async def suppress(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Add the suppressions that are not there yet; returns the ids of their interventions."""
+    return await add_new(session, Suppression, rows)
 
-    async def after(self, state: str, place: Place | None, until_us: int | None, count: int) -> list[Place]:
-        """At most `count` places of a set behind `place`, those due first; none due after `until_us`."""
-        least: int | str = "-inf" if place is None else place[0]
-        most: int | str = "+inf" if until_us is None else until_us
-        found: list[Place] = []
-        read = 0
-        while True:
-            page: Any = await self._redis.zrangebyscore(
-                SETS[state], least, most, start=read, num=PAGE, withscores=True
-            )
-            for member, due in page:
-                each = (int(due), member.decode())
-                if place is None or each > place:
-                    found.append(each)
-                    if len(found) == count:
-                        return found
-            read += len(page)
-            if len(page) < PAGE:
-                return found
 
-    async def records(self, ids: Sequence[str]) -> list[tuple[bytes, list[PlatformAnswer]] | None]:
-        """Each intervention's JSON and its answers; None where there is none of that id."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for each in ids:
-                pipe.hmget(intervention_key(each), "i", "a")
-            found: list[tuple[bytes | None, bytes | None]] = await pipe.execute()
-        return [
-            None if told is None else (told, _answers.decode(answers) if answers else [])
-            for told, answers in found
-        ]
+async def after(
+    session: AsyncSession, state: str, place: Place | None, now_us: int, count: int
+) -> list[InterventionRow]:
+    """At most `count` interventions that are in a state, those due first, behind `place`."""
+    row = InterventionRow
+    query = select(row).order_by(row.due_us, row.id).limit(count)
+    if place is not None:
+        query = query.where(tuple_(row.due_us, row.id) > tuple_(*place))
+    if state in ("undone", "overdue"):
+        query = query.where(row.state == "undone", row.ends_us > now_us)
+        if state == "overdue":
+            query = query.where(row.due_us <= now_us)
+    elif state == "lapsed":
+        query = query.where(row.state == "undone", row.ends_us <= now_us)
+    else:
+        query = query.where(row.state == state)
+    return list((await session.execute(query)).scalars())
 
-    async def answer(
-        self,
-        intervention_id: str,
-        due_us: int,
-        decide: Callable[[list[PlatformAnswer]], list[PlatformAnswer] | None],
-    ) -> list[PlatformAnswer] | None:
-        """Replace an intervention's answers by what `decide` makes of them, with nobody in between.
 
-        Parameters
-        ----------
-        decide
-            Returns the new answers, or None to leave them; may be asked again when somebody was quicker. What
-            it raises ends it all with nothing written.
+async def find(session: AsyncSession, intervention_id: str, *, lock: bool = False) -> InterventionRow | None:
+    """One intervention; locked, nobody else changes it until this transaction ends.
 
-        Returns
-        -------
-        list of PlatformAnswer or None
-            The answers as they then are; None if there is no such intervention.
-        """
-        key = intervention_key(intervention_id)
-        async with self._redis.pipeline(transaction=True) as pipe:
-            while True:
-                await pipe.watch(key)
-                stored: Any = await pipe.hmget(key, "i", "a")
-                if stored[0] is None:
-                    return None
-                before = _answers.decode(stored[1]) if stored[1] else []
-                after = decide(before)
-                if after is None:
-                    return before
-                pipe.multi()  # type: ignore[no-untyped-call]
-                pipe.hset(key, "a", msgspec.json.encode(after))
-                if after[-1].outcome == "done":
-                    for each in (INTERVENTIONS_UNDONE, INTERVENTIONS_ENDS, INTERVENTIONS_LAPSED):
-                        pipe.zrem(each, intervention_id)
-                    pipe.zadd(INTERVENTIONS_DONE, {intervention_id: due_us})
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    continue
-                return after
+    Whoever locks its alert too does that first.
+    """
+    return await session.get(
+        InterventionRow, intervention_id, with_for_update=lock or None, populate_existing=lock
+    )
+
+
+async def of_alert(session: AsyncSession, alert: str) -> list[InterventionRow]:
+    """What an alert asked for, those due first."""
+    row = InterventionRow
+    query = select(row).where(row.alert == alert).order_by(row.due_us, row.id)
+    return list((await session.execute(query)).scalars())
+
+
+async def undone_of(session: AsyncSession, alert: str, action: str) -> list[InterventionRow]:
+    """What an alert asked for of one action and is not done, locked."""
+    row = InterventionRow
+    query = (
+        select(row)
+        .where(row.alert == alert, row.action == action, row.state == "undone")
+        .order_by(row.id)
+        .with_for_update()
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def done_of(session: AsyncSession, alerts: Collection[str]) -> list[tuple[str, str]]:
+    """Alert and action of what is done among what these alerts asked for."""
+    if not alerts:
+        return []
+    row = InterventionRow
+    query = select(row.alert, row.action).where(row.alert.in_(alerts), row.state == "done")
+    return [(alert, action) for alert, action in await session.execute(query)]
+
+
+async def answers(
+    session: AsyncSession, interventions: Collection[str]
+) -> dict[str, list[InterventionAnswer]]:
+    """Intervention → its answers, the first first."""
+    found: dict[str, list[InterventionAnswer]] = {each: [] for each in interventions}
+    if found:
+        row = InterventionAnswer
+        query = select(row).where(row.intervention.in_(interventions)).order_by(row.number)
+        for each in (await session.execute(query)).scalars():
+            found[each.intervention].append(each)
+    return found
+
+
+async def answer(session: AsyncSession, row: InterventionAnswer) -> None:
+    """Keep an answer."""
+    session.add(row)
+    await session.flush()
+
+
+async def off_stream(session: AsyncSession, count: int) -> list[InterventionRow]:
+    """At most `count` interventions that stand on no stream yet."""
+    row = InterventionRow
+    query = select(row).where(row.on_stream.is_(False)).order_by(row.taken_us, row.id).limit(count)
+    return list((await session.execute(query)).scalars())
+
+
+async def put_on_stream(session: AsyncSession, ids: Collection[str]) -> None:
+    """Have it known that they stand on the stream now."""
+    change = update(InterventionRow).where(InterventionRow.id.in_(ids)).values(on_stream=True)
+    await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def lift_suppression(session: AsyncSession, intervention_id: str, at_us: int) -> None:
+    """Have marketing come back as far as one intervention kept it away."""
+    change = (
+        update(Suppression)
+        .where(Suppression.intervention == intervention_id, Suppression.lifted_us.is_(None))
+        .values(lifted_us=at_us)
+    )
+    await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def suppressed_until(session: AsyncSession, player: str, now_us: int) -> int | None:
+    """Until when marketing has to stay away from a player; None if it need not."""
+    query = select(func.max(Suppression.until_us)).where(
+        Suppression.player == player, Suppression.until_us > now_us, Suppression.lifted_us.is_(None)
+    )
+    return (await session.execute(query)).scalar()

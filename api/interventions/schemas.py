@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-State = Literal["undone", "overdue", "done", "lapsed"]
+State = Literal["undone", "overdue", "done", "lapsed", "lifted"]
+Contested = Literal["open", "upheld", "lifted"]
 Outcome = Literal["done", "refused", "failed"]
 Reason = Literal[
     "already_in_force",
@@ -32,7 +33,7 @@ class InterventionQuery(BaseModel):
         State,
         Field(
             description="undone: not acknowledged as done; overdue: undone past the deadline; done; "
-            "lapsed: ended without having been done."
+            "lapsed: ended without having been done; lifted: taken back after the player contested it."
         ),
     ] = "undone"
     limit: Annotated[int, Field(ge=1, le=500, description="Most interventions in one answer.")] = 50
@@ -80,4 +81,12 @@ class Progress(Struct, frozen=True):
     """Where an intervention stands, beside what was asked for."""
 
     state: State
-    answers: Annotated[list[PlatformAnswer], Meta(description="The platform's answers, oldest first.")]
+    answers: Annotated[list[PlatformAnswer], Meta(description="The answers to it, oldest first.")]
+    contested: Annotated[Contested | None, Meta(description="How the player's contest stands.")]
+
+
+class Marketing(BaseModel):
+    """Whether marketing has to stay away from a player."""
+
+    suppressed: bool
+    until: Annotated[str | None, Field(description="Until when; null where it need not.")]

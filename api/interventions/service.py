@@ -6,22 +6,36 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.interventions.repository import InterventionsRepository, Place
-from api.interventions.schemas import Acknowledgement, InterventionQuery, PlatformAnswer, Progress, State
+from api.alerts import repository as alerts
+from api.audit.service import Audit
+from api.interventions import repository
+from api.interventions.repository import Place
+from api.interventions.schemas import (
+    Acknowledgement,
+    Contested,
+    InterventionQuery,
+    Marketing,
+    Outcome,
+    PlatformAnswer,
+    Progress,
+    State,
+)
+from api.interventions.tables import InterventionAnswer, InterventionRow
 from api.problems import CONTRADICTION, INVALID_PARAMETER, UNKNOWN_INTERVENTION, Problem
+from api.store.database import Store
 from detector.events.instants import micros, rfc3339_ms
-from detector.ladder.interventions import Intervention
+from detector.ladder.actions import HUMAN
 
 AHEAD = timedelta(minutes=5)
 """How far a platform's clock may be ahead of ours."""
 
 _FINALITY = {"failed": 0, "refused": 1, "done": 2}
-
-_intervention = msgspec.json.Decoder(Intervention)
 
 
 class InterventionsService:
@@ -33,34 +47,35 @@ class InterventionsService:
         Tells the wall clock, in µs since the epoch.
     """
 
-    def __init__(self, repository: InterventionsRepository, clock: Callable[[], int]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
         self._clock = clock
 
     async def find(self, query: InterventionQuery) -> bytes:
         """The answer's JSON: `items`, those due first, and `next_cursor`."""
-        now_us = self._clock()
-        await self._repository.lapse(now_us)
-        overdue = query.state == "overdue"
-        places = await self._repository.after(
-            "undone" if overdue else query.state,
-            _place_of(query.cursor),
-            now_us if overdue else None,
-            query.limit + 1,
-        )
-        shown = places[: query.limit]
-        records = await self._repository.records([each for _, each in shown]) if shown else []
-        items = b",".join(_item(*record, now_us) for record in records if record is not None)
-        cursor = msgspec.json.encode(_cursor_of(shown[-1]) if len(places) > len(shown) else None)
+        now_us, place = self._clock(), _place_of(query.cursor)
+        async with self._store.read() as session:
+            rows = await repository.after(session, query.state, place, now_us, query.limit + 1)
+            shown = rows[: query.limit]
+            answers = await repository.answers(session, [row.id for row in shown])
+        items = b",".join(item(row, answers[row.id], now_us) for row in shown)
+        more = len(rows) > len(shown)
+        cursor = msgspec.json.encode(_cursor_of((shown[-1].due_us, shown[-1].id)) if more else None)
         return b'{"items":[%b],"next_cursor":%b}' % (items, cursor)
 
     async def get(self, intervention_id: str) -> bytes:
         """One intervention's JSON; Problem if there is none of that id."""
-        told, answers = await self._record(intervention_id)
-        return _item(told, answers, self._clock())
+        async with self._store.read() as session:
+            row = await repository.find(session, intervention_id)
+            if row is None:
+                raise _unknown()
+            answers = await repository.answers(session, [row.id])
+        return item(row, answers[row.id], self._clock())
 
-    async def acknowledge(self, intervention_id: str, said: Acknowledgement) -> bytes:
-        """Take the platform's answer; the same one again changes nothing.
+    async def acknowledge(
+        self, session: AsyncSession, intervention_id: str, said: Acknowledgement, actor: str
+    ) -> bytes:
+        """Take an answer; the same one again changes nothing.
 
         Returns
         -------
@@ -75,24 +90,77 @@ class InterventionsService:
         now_us = self._clock()
         if micros(said.at) > now_us + AHEAD // timedelta(microseconds=1):
             raise _wrong("at", "It lies in the future")
-        told, _ = await self._record(intervention_id)
+        row = await repository.find(session, intervention_id)
+        if row is None:
+            raise _unknown()
+        # First the alert, as everybody does who locks both.
+        await alerts.find(session, row.alert, lock=True)
+        row = await repository.find(session, intervention_id, lock=True)
+        assert row is not None
         answer = PlatformAnswer(said.outcome, rfc3339_ms(micros(said.at)), said.reason, rfc3339_ms(now_us))
-        answers = await self._repository.answer(
-            intervention_id, _intervention.decode(told).due_us, lambda before: _with(before, answer)
-        )
-        if answers is None:
-            raise _unknown()
-        return _item(told, answers, now_us)
+        before = (await repository.answers(session, [row.id]))[row.id]
+        after = await record(session, row, before, answer, actor)
+        if after is not before and answer.outcome == "done":
+            await alerts.note_action(session, row.alert, now_us, by_people=row.action in HUMAN)
+        return item(row, after, now_us)
 
-    async def _record(self, intervention_id: str) -> tuple[bytes, list[PlatformAnswer]]:
-        (record,) = await self._repository.records([intervention_id])
-        if record is None:
-            raise _unknown()
-        return record
+    async def marketing(self, session: AsyncSession, player: str) -> Marketing:
+        """Whether marketing, or bonuses, have to stay away from a player now, and until when."""
+        until_us = await repository.suppressed_until(session, player, self._clock())
+        return Marketing(
+            suppressed=until_us is not None, until=None if until_us is None else rfc3339_ms(until_us)
+        )
+
+
+async def record(
+    session: AsyncSession,
+    row: InterventionRow,
+    before: list[InterventionAnswer],
+    answer: PlatformAnswer,
+    actor: str,
+) -> list[InterventionAnswer]:
+    """Add an answer to a locked intervention, unless it is there already.
+
+    Returns
+    -------
+    list of InterventionAnswer
+        All answers: `before` itself where nothing was added.
+
+    Raises
+    ------
+    Problem
+        It contradicts the last one.
+    """
+    if _with([_kept(each) for each in before], answer) is None:
+        return before
+    added = InterventionAnswer(
+        intervention=row.id,
+        number=len(before) + 1,
+        outcome=answer.outcome,
+        at_us=micros(datetime.fromisoformat(answer.at)),
+        reason=answer.reason,
+        received_us=micros(datetime.fromisoformat(answer.received_at)),
+        actor=actor,
+    )
+    await repository.answer(session, added)
+    if answer.outcome == "done" and row.state == "undone":
+        row.state = "done"
+    Audit.tell(
+        session,
+        actor,
+        "intervention.answered",
+        f"intervention:{row.id}",
+        outcome=answer.outcome,
+        reason=answer.reason,
+        at=answer.at,
+        asked=row.action,
+        alert=row.alert,
+    )
+    return [*before, added]
 
 
 def _unknown() -> Problem:
-    return Problem(UNKNOWN_INTERVENTION, "It never existed, or was done long ago.")
+    return Problem(UNKNOWN_INTERVENTION, "It never existed.")
 
 
 def _with(before: list[PlatformAnswer], answer: PlatformAnswer) -> list[PlatformAnswer] | None:
@@ -112,17 +180,27 @@ def _same(one: PlatformAnswer, other: PlatformAnswer) -> bool:
     return (one.outcome, one.at, one.reason) == (other.outcome, other.at, other.reason)
 
 
-def _item(told: bytes, answers: Sequence[PlatformAnswer], now_us: int) -> bytes:
-    progress = Progress(_state(_intervention.decode(told), answers, now_us), list(answers))
-    return b"%b,%b" % (told[:-1], msgspec.json.encode(progress)[1:])
+def _kept(row: InterventionAnswer) -> PlatformAnswer:
+    return PlatformAnswer(
+        cast(Outcome, row.outcome), rfc3339_ms(row.at_us), row.reason, rfc3339_ms(row.received_us)
+    )
 
 
-def _state(intervention: Intervention, answers: Sequence[PlatformAnswer], now_us: int) -> State:
-    if answers and answers[-1].outcome == "done":
-        return "done"
-    if intervention.ends_us is not None and intervention.ends_us <= now_us:
+def item(row: InterventionRow, answers: Sequence[InterventionAnswer], now_us: int) -> bytes:
+    """The JSON of an intervention and of where it stands."""
+    progress = Progress(
+        state_of(row, now_us), [_kept(each) for each in answers], cast("Contested | None", row.contested)
+    )
+    return b"%b,%b" % (row.body.encode()[:-1], msgspec.json.encode(progress)[1:])
+
+
+def state_of(row: InterventionRow, now_us: int) -> State:
+    """What an intervention is said to be."""
+    if row.state != "undone":
+        return cast(State, row.state)
+    if row.ends_us <= now_us:
         return "lapsed"
-    return "overdue" if intervention.due_us <= now_us else "undone"
+    return "overdue" if row.due_us <= now_us else "undone"
 
 
 def _wrong(name: str, reason: str) -> Problem:

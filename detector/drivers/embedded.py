@@ -22,12 +22,12 @@ import msgspec
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.faults import where
-from detector.drivers.interventions import drop_oldest, prepare, queue
+from detector.drivers.interventions import prepare, queue
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.rates import WatchedRates
 from detector.drivers.streams import (
@@ -38,12 +38,16 @@ from detector.drivers.streams import (
     FEED,
     GROUP,
     INTERVENTIONS,
+    NOTES,
     PLAYERS,
     RATES,
     RISKS,
+    SERVICE,
     SHADOW,
-    notes_key,
+    TAKEN_OVER,
+    make_group,
     trim_behind_readers,
+    trim_what_was_taken,
 )
 from detector.engine.engine import Engine, Outcome
 from detector.events.decode import CONFLICT, Decoder, Refusal
@@ -69,10 +73,12 @@ class Options:
     """How the driver runs.
 
     `batch` is the most events in one transaction; `lease_s` how long after its last sign a detector counts
-    as gone; `tick_every_s` the pause after which the clock ticks on; `alerts_kept` (as many of rules in
-    shadow), `dead_kept` and `feed_kept` bound what Redis keeps of each; `look_every_s` is how often the
-    file of rates is looked at. `interventions_kept` bounds the interventions on their stream, and those over;
-    an alert opened longer than `intervene_within_s` ago asks for nothing.
+    as gone; `tick_every_s` the pause after which the clock ticks on; `dead_kept` and `feed_kept` bound what
+    Redis keeps of each, `alerts_kept` the alerts of rules in shadow; of the alerts, their notes and (up to
+    `interventions_kept`) the interventions it bounds what the service has taken over, nothing else.
+    `look_every_s` is how often the file of rates is looked at. An alert opened longer than
+    `intervene_within_s` ago asks for nothing. `readers` are other groups that read the stream of events, made
+    at the beginning so that nothing is dropped before they have.
     """
 
     batch: int = 500
@@ -84,6 +90,7 @@ class Options:
     interventions_kept: int = 100_000
     intervene_within_s: float = 48 * 3600
     look_every_s: float = 5.0
+    readers: tuple[str, ...] = ()
 
 
 class EmbeddedDetector:
@@ -193,11 +200,10 @@ class _Term:
 
     def load(self) -> None:
         """Take up the stored state."""
-        try:
-            self.redis.xgroup_create(EVENTS, GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
+        for group_name in (GROUP, *self.options.readers):
+            make_group(self.redis, EVENTS, group_name)
+        for stream in TAKEN_OVER:
+            make_group(self.redis, stream, SERVICE)
         group = next(each for each in self.redis.xinfo_groups(EVENTS) if each["name"] == GROUP.encode())
         self.place, self.read = group["last-delivered-id"], group["entries-read"] or 0
         marks: Any = self.redis.get(ENGINE)
@@ -235,7 +241,10 @@ class _Term:
             self.trimmed_at = time.monotonic()
             trim_behind_readers(self.redis, EVENTS)
             trim_behind_readers(self.redis, INTERVENTIONS)
-            drop_oldest(self.redis, self.options.interventions_kept)
+            kept = self.options
+            for stream in TAKEN_OVER:
+                most = kept.interventions_kept if stream == INTERVENTIONS else kept.alerts_kept
+                trim_what_was_taken(self.redis, stream, most)
         if self.rates is not None and time.monotonic() - self.looked_at >= self.options.look_every_s:
             self.looked_at = time.monotonic()
             self._keep_rates(self.rates.look(self.engine.high_us))
@@ -288,11 +297,12 @@ class _Term:
         """Put everything that follows from the batch into Redis at once."""
         options = self.options
         effects = self.engine.take()
+        now_us = self.clock()
         asked = prepare(
             self.redis,
             effects.interventions,
             self.engine.rater.ladder,
-            self.clock(),
+            now_us,
             int(options.intervene_within_s * 1_000_000),
         )
         self.withheld += asked.withheld
@@ -307,16 +317,20 @@ class _Term:
             if risks:
                 pipe.hset(RISKS, mapping=risks)
             for alert in effects.alerts:
-                pipe.xadd(ALERTS, {"a": alert.to_json()}, maxlen=options.alerts_kept)
+                told: dict[Any, Any] = {"a": alert.to_json(), "t": now_us}
+                jurisdiction = effects.jurisdictions[alert.id]
+                if jurisdiction is not None:
+                    told["j"] = jurisdiction
+                pipe.xadd(ALERTS, told)
                 pipe.xadd(FEED, {"kind": "alert", "alert": alert.id}, maxlen=options.feed_kept)
             for alert in effects.shadow:
                 pipe.xadd(SHADOW, {"a": alert.to_json()}, maxlen=options.alerts_kept)
             for note in effects.notes:
-                pipe.rpush(notes_key(note.alert), msgspec.json.encode(note))
+                pipe.xadd(NOTES, {"n": msgspec.json.encode(note)})
                 pipe.xadd(FEED, {"kind": "note", "alert": note.alert}, maxlen=options.feed_kept)
             for refused in self.dead:
                 pipe.xadd(DEAD, refused, maxlen=options.dead_kept)
-            queue(pipe, asked, options.interventions_kept)
+            queue(pipe, asked)
             pipe.xgroup_setid(EVENTS, GROUP, self.place, entries_read=self.read)
         self.dead.clear()
         self.beat_at = time.monotonic()

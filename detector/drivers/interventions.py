@@ -1,7 +1,7 @@
-"""Putting interventions where the platform finds them: on a stream, and in sets that tell what is undone.
+"""Putting interventions where the platform finds them: on a stream.
 
-The stream is for a platform that listens; it is trimmed. What is owed stands in the sets, by deadline, and
-nothing but an acknowledgement (the service's) or its own end takes it out of there.
+The stream is for a platform that listens, and for the service, which keeps what is owed until it is done;
+nothing that the service has not taken over is trimmed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,7 @@ import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
-from detector.drivers.streams import (
-    INTERVENTIONS,
-    INTERVENTIONS_DONE,
-    INTERVENTIONS_ENDS,
-    INTERVENTIONS_LAPSED,
-    INTERVENTIONS_RUNNING,
-    INTERVENTIONS_UNDONE,
-    intervention_key,
-)
+from detector.drivers.streams import INTERVENTIONS, INTERVENTIONS_RUNNING
 from detector.events.instants import DAY_US
 from detector.ladder.interventions import Intervention
 from detector.ladder.ladder import Ladder
@@ -90,32 +82,12 @@ def prepare(
     return asked
 
 
-def queue(pipe: Pipeline, asked: Asked, kept: int) -> None:
-    """Queue what stores a batch's interventions; `kept` is the most entries that the stream holds."""
+def queue(pipe: Pipeline, asked: Asked) -> None:
+    """Queue what stores a batch's interventions."""
     for each in asked.sent:
-        told = each.to_json()
-        pipe.xadd(INTERVENTIONS, {"i": told}, maxlen=kept)
-        pipe.hset(intervention_key(each.id), "i", told)
-        pipe.zadd(INTERVENTIONS_UNDONE, {each.id: each.due_us})
-        if each.ends_us is not None:
-            pipe.zadd(INTERVENTIONS_ENDS, {each.id: each.ends_us})
+        pipe.xadd(INTERVENTIONS, {"i": each.to_json()})
     for player, running in asked.running.items():
         if running:
             pipe.hset(INTERVENTIONS_RUNNING, player, _pack(running))
         else:
             pipe.hdel(INTERVENTIONS_RUNNING, player)
-
-
-def drop_oldest(redis: Redis, kept: int) -> int:
-    """Drop those done, and those lapsed, beyond the `kept` due last; returns how many."""
-    dropped = 0
-    for over in (INTERVENTIONS_DONE, INTERVENTIONS_LAPSED):
-        excess = redis.zcard(over) - kept
-        if excess > 0:
-            oldest: Any = redis.zrange(over, 0, min(excess, 1000) - 1)
-            with redis.pipeline(transaction=True) as pipe:
-                pipe.delete(*(intervention_key(each.decode()) for each in oldest))
-                pipe.zrem(over, *oldest)
-                pipe.execute()
-            dropped += len(oldest)
-    return dropped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 EVENTS = "tw:events"
 """Events in, an entry each: `e` the JSON as it came, `r` its receipt in µs since the epoch (optional)."""
@@ -23,7 +24,10 @@ RATES = "tw:rates"
 DETECTOR = "tw:detector"
 """Hash of the running detector: `token`, `state` (loading, running) and `beat`; gone when it is."""
 ALERTS = "tw:alerts"
-"""Alerts of live rules, an entry each: `a` the alert's JSON."""
+"""Alerts of live rules, an entry each: `a` the alert's JSON, `t` the detector's clock in µs since the epoch,
+and `j` the player's jurisdiction where it is known."""
+NOTES = "tw:notes"
+"""What corrections have touched since, an entry each: `n` the note's JSON."""
 SHADOW = "tw:shadow"
 """The same of rules in shadow, which nobody acts upon."""
 DEAD = "tw:dead"
@@ -32,37 +36,51 @@ FEED = "tw:feed"
 """What a screen wants to know at once: `kind` (alert, note) and `alert`, its id. Short-lived."""
 INTERVENTIONS = "tw:interventions"
 """What the platform is asked to do, an entry each: `i` the intervention's JSON."""
-INTERVENTIONS_UNDONE = "tw:interventions:undone"
-"""Sorted set: id → deadline in µs, of what nobody has acknowledged as done and has not ended."""
-INTERVENTIONS_ENDS = "tw:interventions:ends"
-"""Sorted set: id → end in µs, of those among the undone that end by themselves."""
-INTERVENTIONS_DONE = "tw:interventions:done"
-"""Sorted set: id → deadline in µs, of what was acknowledged as done."""
-INTERVENTIONS_LAPSED = "tw:interventions:lapsed"
-"""Sorted set: id → deadline in µs, of what ended without ever having been done."""
+SERVICE = "service"
+"""The group on ALERTS, NOTES and INTERVENTIONS whose last delivered id is the last entry that the service has
+taken into its store."""
+TAKEN_OVER = (ALERTS, NOTES, INTERVENTIONS)
+"""The streams that the service takes over."""
 INTERVENTIONS_RUNNING = "tw:interventions:running"
 """Hash: player → what was asked for lately or is in force, so that it is not asked for again."""
 
 
-def notes_key(alert_id: str) -> str:
-    """The list of an alert's notes, oldest first, each as JSON."""
-    return f"tw:notes:{alert_id}"
+def make_group(redis: Redis, stream: str, group: str) -> None:
+    """Have a group on a stream that has yet to read everything there; one that is there stays as it is."""
+    try:
+        redis.xgroup_create(stream, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
 
 
-def intervention_key(intervention_id: str) -> str:
-    """The hash of an intervention: `i` its JSON, and `a` the platform's answers, a JSON list."""
-    return f"tw:intervention:{intervention_id}"
+def trim_what_was_taken(redis: Redis, stream: str, kept: int) -> int:
+    """Drop the oldest entries beyond `kept` that the service has taken over; returns how many.
+
+    Whole nodes of the stream go, so that some more are kept. What was not taken over stays, however much it
+    is.
+    """
+    excess = redis.xlen(stream) - kept
+    if excess <= 0:
+        return 0
+    taken = [each for each in redis.xinfo_groups(stream) if each["name"] == SERVICE.encode()]
+    if not taken:
+        return 0
+    return int(redis.xtrim(stream, minid=taken[0]["last-delivered-id"], approximate=True, limit=excess))
 
 
 def trim_behind_readers(redis: Redis, stream: str) -> int:
     """Drop the entries of a stream that every one of its groups is done with; returns how many.
 
-    A stream without groups keeps all it has.
+    A stream without groups, or with none but the service's, keeps all it has.
     """
     if not redis.exists(stream):
         return 0
     needed = []
-    for group in redis.xinfo_groups(stream):
+    groups = redis.xinfo_groups(stream)
+    if all(group["name"] == SERVICE.encode() for group in groups):
+        return 0
+    for group in groups:
         if group["pending"]:
             pending: Any = redis.xpending(stream, group["name"])
             needed.append(_order(pending["min"]))

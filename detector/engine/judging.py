@@ -31,14 +31,16 @@ class Effects:
     """What judging brought about since it was last asked.
 
     `shadow` holds the alerts of rules that only run beside the live ones; `interventions` what the others
-    ask of the platform, whatever it was asked for before; `risks` where the rules of each player stand for
-    whom something changed in that.
+    ask of the platform, whatever it was asked for before; `jurisdictions` the player's for each alert by its
+    id, None where it is not known; `risks` where the rules of each player stand for whom something changed
+    in that.
     """
 
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     interventions: list[Intervention] = field(default_factory=list)
+    jurisdictions: dict[str, str | None] = field(default_factory=dict)
     risks: dict[str, Risk] = field(default_factory=dict)
 
 

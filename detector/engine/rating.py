@@ -58,6 +58,7 @@ class Rater:
             alert.contributions = dict(rated.contributions)
             band = rated.band if alert.audience == "risk" else None
             alert.response = self.ladder.level(alert.response, band, jurisdiction)
+            effects.jurisdictions[alert.id] = jurisdiction
             if judged.rule.status != "shadow":
                 effects.interventions += interventions(alert, jurisdiction, at_us, self.ladder)
 

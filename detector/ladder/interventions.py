@@ -11,7 +11,7 @@ import msgspec
 
 from detector.events.instants import micros, rfc3339_ms
 from detector.ladder.actions import HUMAN, MOST_REASONS, REASONS, SUPPRESSING
-from detector.ladder.ladder import Jurisdiction, Ladder, Rung
+from detector.ladder.ladder import Ladder, Rung
 from detector.ladder.load import REVIEWED_FROM
 
 ASKING = ("open", "escalate")
@@ -106,29 +106,31 @@ def interventions(
     """
     if alert.kind not in ASKING or alert.audience == "operations":
         return []
-    place = ladder.jurisdiction(jurisdiction)
-    rung = place.rungs[alert.response]
-    reasons = _reasons(alert)
+    rung = ladder.jurisdiction(jurisdiction).rungs[alert.response]
     asked = sorted(rung.actions.items(), key=lambda each: (each[1], each[0]))
-    return [
-        _intervention(
-            alert, action, reasons, jurisdiction, opened_us, opened_us + due_us, rung, place, ladder
-        )
-        for action, due_us in asked
-    ]
+    return [make_intervention(alert, action, jurisdiction, opened_us, rung, ladder) for action, _ in asked]
 
 
-def _intervention(
+def make_intervention(
     alert: Alerted,
     action: str,
-    reasons: list[str],
     jurisdiction: str | None,
     opened_us: int,
-    due_us: int,
     rung: Rung,
-    place: Jurisdiction,
     ladder: Ladder,
+    intervention_id: str | None = None,
 ) -> Intervention:
+    """Return one action of a rung as it is asked for about an alert.
+
+    Parameters
+    ----------
+    opened_us
+        When its time begins to run.
+    rung
+        One of the jurisdiction's that has the action; it need not be of the alert's level.
+    intervention_id
+        None: that of the alert's own asking for this action.
+    """
     reviewed = rung.level >= REVIEWED_FROM and action not in HUMAN
     until_us = expires_us = None
     if action in SUPPRESSING and rung.marketing_us is not None:
@@ -136,16 +138,16 @@ def _intervention(
     if reviewed and rung.expires_us is not None:
         expires_us = opened_us + rung.expires_us if until_us is None else until_us
     return Intervention(
-        id=intervention_id(alert.id, action),
+        id=intervention_id or id_of(alert.id, action),
         alert=alert.id,
         player=alert.player,
         level=rung.level,
         action=action,
-        reasons=reasons,
+        reasons=reasons_of(alert),
         jurisdiction=jurisdiction,
-        ladder=f"{place.name}@{ladder.version}",
+        ladder=f"{ladder.jurisdiction(jurisdiction).name}@{ladder.version}",
         opened_at=rfc3339_ms(opened_us),
-        due_at=rfc3339_ms(due_us),
+        due_at=rfc3339_ms(opened_us + rung.actions[action]),
         expires_at=None if expires_us is None else rfc3339_ms(expires_us),
         until=None if until_us is None else rfc3339_ms(until_us),
         review=reviewed,
@@ -153,13 +155,13 @@ def _intervention(
     )
 
 
-def intervention_id(alert_id: str, action: str) -> str:
+def id_of(alert_id: str, action: str) -> str:
     """The same action for the same alert has the same id, whoever computes it and however often."""
     return hashlib.sha256(msgspec.json.encode([alert_id, action])).hexdigest()[:32]
 
 
-def _reasons(alert: Alerted) -> list[str]:
-    """The alert's own reason first, then those that weigh most in the score it was raised by."""
+def reasons_of(alert: Alerted) -> list[str]:
+    """Return at most three codes: the alert's own, then those that weigh most in the score behind it."""
     found = dict.fromkeys(_codes(alert))
     return list(found)[:MOST_REASONS]
 

@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("rank", sa.BigInteger(), nullable=False),
+        sa.Column("by_people", sa.Boolean(), nullable=False),
         sa.Column("due_us", sa.BigInteger(), nullable=False),
         sa.Column("period_us", sa.BigInteger(), nullable=False),
         sa.Column("next_us", sa.BigInteger(), nullable=False),

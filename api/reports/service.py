@@ -1,0 +1,116 @@
+"""Alerts without action: who was flagged, and nobody did anything."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import cast
+
+from api.access.service import Principal
+from api.alerts import repository
+from api.alerts.standing import stage_of
+from api.alerts.tables import NEVER_US, AlertRow
+from api.audit.service import Audit
+from api.problems import INVALID_PARAMETER, Problem
+from api.reports.schemas import Age, Count, Unacted, WithoutAction, WithoutActionQuery
+from api.store.database import Store
+from detector.events.instants import DAY_US, HOUR_US, rfc3339_ms
+
+LATEST: Age = "overdue_longer"
+AGES: tuple[tuple[Age, int], ...] = (
+    ("not_due", 0),
+    ("overdue_1h", HOUR_US),
+    ("overdue_1d", DAY_US),
+    ("overdue_1w", 7 * DAY_US),
+)
+"""Age of what is due later than so long before now; whatever is older is LATEST."""
+
+_PLACE = re.compile(r"(\d{1,19})-([0-9a-f]{32})")
+
+
+class ReportsService:
+    """Reports for those who answer for the platform.
+
+    Parameters
+    ----------
+    clock
+        Tells the wall clock, in µs since the epoch.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def without_action(self, query: WithoutActionQuery, who: Principal) -> WithoutAction:
+        """The report as of now, or the next page of its list."""
+        now_us, place = self._clock(), _place_of(query.cursor)
+        edges = [(name, now_us - ago_us) for name, ago_us in AGES]
+        async with self._store.read(snapshot=True) as session:
+            counted = await repository.count_without_action(session, edges, LATEST)
+            rows = await repository.without_action(session, place, query.limit + 1)
+        page = rows[: query.limit]
+        if who.sees_players and page:
+            async with self._store.write() as session:
+                Audit.tell(
+                    session, who.actor, "report.read", "report:alerts-without-action", alerts=len(page)
+                )
+        counts = [
+            Count(level=level, jurisdiction=jurisdiction, age=cast(Age, age), alerts=number)
+            for level, jurisdiction, age, number in counted
+        ]
+        ages = [name for name, _ in AGES] + [LATEST]
+        counts.sort(key=lambda each: (each.level, each.jurisdiction or "", ages.index(each.age)))
+        return WithoutAction(
+            as_of=rfc3339_ms(now_us),
+            total=sum(each.alerts for each in counts),
+            overdue=sum(each.alerts for each in counts if each.age != "not_due"),
+            counts=counts,
+            items=[_unacted(row, who, now_us) for row in page],
+            next_cursor=_cursor_of(page[-1]) if len(rows) > len(page) else None,
+        )
+
+
+def age(due_us: int, now_us: int) -> Age:
+    """How a deadline stands to now."""
+    return next((name for name, ago_us in AGES if due_us > now_us - ago_us), LATEST)
+
+
+def _unacted(row: AlertRow, who: Principal, now_us: int) -> Unacted:
+    snoozed = stage_of(row, now_us) == "snoozed"
+    return Unacted(
+        alert=row.id,
+        player=row.player if who.sees_players else row.pseudonym,
+        rule=row.rule,
+        level=row.level,
+        severity=row.severity,
+        jurisdiction=row.jurisdiction,
+        opened_at=rfc3339_ms(row.opened_us),
+        due_at=rfc3339_ms(row.due_us),
+        age=age(row.due_us, now_us),
+        escalations=row.escalations,
+        assignee=row.assignee,
+        snoozed_until=rfc3339_ms(row.snoozed_until_us) if snoozed else None,
+    )
+
+
+def _cursor_of(row: AlertRow) -> str:
+    return base64.urlsafe_b64encode(f"{row.due_us}-{row.id}".encode()).decode().rstrip("=")
+
+
+def _place_of(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        text = ""
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise Problem(
+            INVALID_PARAMETER,
+            "See `parameters`.",
+            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
+        )
+    return min(int(match[1]), NEVER_US), match[2]
