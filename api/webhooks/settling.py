@@ -203,7 +203,9 @@ class Settling:
                 await handler(session, message, body)
         except Exception as error:
             log.error("what follows a delivery failed", error=type(error).__name__, where=where(error))
-            session.info.update(told)  # the audit must not tell of what was undone
+            # The audit must not tell of what was undone.
+            for name in [name for name, value in session.info.items() if isinstance(value, list)]:
+                session.info[name] = told.get(name, [])
             await session.refresh(message)
             return False
         return True
