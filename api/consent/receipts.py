@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.consent.tables import Consent
+from api.partners.choice import country
 from api.partners.schemas import Entry
 from api.referrals.protocol import Language, Purpose
 from detector.events.instants import rfc3339_ms
@@ -135,12 +136,13 @@ def record(
         types = (*PII_TYPES["help"], *(f"contact_{each}" for each in contact))
     else:
         told, types, recipient = "introduction_for_a_donation", PII_TYPES["donation"], partner
+    location = country(jurisdiction) if kind == "outcome" else entry.location
     use = PurposeOfUse(
         purpose=told,
         lawful_basis="explicit_consent",
         pii_types=list(types),
         recipients=[recipient],
-        storage=Storage([entry.location], rfc3339_ms(until_us)),
+        storage=Storage([location], rfc3339_ms(until_us)),
         jurisdictions=[jurisdiction],
         safeguard=safeguard,
         withdrawal_method=f"POST /v1/consents/{consent}/withdraw, wherever the player reads of the referral",

@@ -1,4 +1,4 @@
-"""For how long things hold, and how often somebody is asked. All of these are this project's own proposals."""
+"""For how long things hold, and how often somebody is asked: this project's own proposals, all of them."""
 
 from __future__ import annotations
 

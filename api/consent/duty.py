@@ -1,0 +1,30 @@
+"""Ending what has run out: prompts nobody answered, consents and their referrals."""
+
+from __future__ import annotations
+
+from api.backoffice.lease import OfficeLease
+from api.consent.service import ConsentService
+from api.store.database import Store
+
+EVERY_S = 20.0
+AT_ONCE = 20
+
+
+class RunningOut:
+    """Ends prompts and consents whose time is over, and has those told who need to know."""
+
+    name = "running out"
+
+    def __init__(self, store: Store, lease: OfficeLease, service: ConsentService) -> None:
+        self._store = store
+        self._lease = lease
+        self._service = service
+
+    async def round(self) -> float:
+        async with self._store.write() as session:
+            await self._lease.check(session)
+            done = await self._service.expire_prompts(session, AT_ONCE)
+        async with self._store.write() as session:
+            await self._lease.check(session)
+            done += await self._service.expire_consents(session, AT_ONCE)
+        return 0 if done else EVERY_S

@@ -1,0 +1,136 @@
+"""Prompts, consents and referrals as a player gets to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from api.consent import phrases, wording
+from api.consent.schemas import (
+    FIELDS,
+    ConsentShown,
+    Named,
+    Options,
+    PromptShown,
+    Question,
+    ReferralForPlayer,
+)
+from api.consent.tables import Consent, Prompt
+from api.consent.timing import CONSENT_US
+from api.partners.schemas import Entry
+from api.referrals.protocol import Language, Purpose, Reason, Urgency, Window
+from api.referrals.tables import Referral
+from detector.events.instants import rfc3339_ms
+
+
+def texts_shown(prompt: Prompt, entry: Entry, language: Language) -> list[wording.Shown]:
+    """The questions of a prompt, filled in."""
+    told = wording.Told(
+        partner=entry.names.in_(language),
+        until_us=consent_until(prompt),
+        urgency=msgspec.convert(prompt.urgency, Urgency),
+        reasons=reasons_of(prompt),
+        contact=entry.encryption_key is not None,
+    )
+    return [
+        wording.show(wording.in_force(each, language), told) for each in wording.texts_of(purpose_of(prompt))
+    ]
+
+
+def consent_until(prompt: Prompt) -> int:
+    """Until when a yes to a prompt counts: from the question on, so that the text can name the day."""
+    return prompt.opened_us + CONSENT_US[purpose_of(prompt)]
+
+
+def prompt_shown(prompt: Prompt, entry: Entry, language: Language) -> PromptShown:
+    """A prompt as it is to be shown."""
+    is_help = prompt.purpose == "help"
+    origin: Any = prompt.origin
+    return PromptShown(
+        id=prompt.id,
+        purpose=purpose_of(prompt),
+        origin=origin,
+        partner=named(prompt.partner, entry, language),
+        reasons=list(reasons_of(prompt)),
+        texts=[
+            Question(
+                asks="outcome" if each.text.startswith("outcome@") else "referral",
+                text=each.text,
+                hash=each.hash,
+                language=each.language,
+                title=each.title,
+                body=each.body,
+                agree=each.agree,
+                refuse=each.refuse,
+            )
+            for each in texts_shown(prompt, entry, language)
+        ],
+        options=Options(
+            channels=entry.channels if is_help else [],
+            languages=entry.languages if is_help else [],
+            windows=list(get_args(Window)) if is_help else [],
+            contact=list(FIELDS) if is_help and entry.encryption_key is not None else [],
+        ),
+        opened_at=rfc3339_ms(prompt.opened_us),
+        expires_at=rfc3339_ms(prompt.expires_us),
+    )
+
+
+def referral_shown(
+    referral: Referral, entry: Entry, consents: Sequence[Consent], language: Language
+) -> ReferralForPlayer:
+    """A referral as the player may see it."""
+    who = named(referral.partner, entry, language)
+    is_slip = referral.delivery == "slip"
+    told = phrases.message(
+        language,
+        who.name,
+        referral.state,
+        slip=is_slip,
+        undelivered=referral.state == "consented" and referral.given_up_us is not None,
+        outcome=referral.outcome,
+    )
+    return ReferralForPlayer(
+        token=referral.token,
+        purpose=msgspec.convert(referral.purpose, Purpose),
+        partner=who,
+        state=referral.state,
+        message=told,
+        code=referral.code,
+        # Its own page at once, the one that it names for this player once it has answered.
+        link=referral.resource_link or who.link,
+        phone=None if entry.contact is None else entry.contact.phone,
+        consents=[consent_shown(each) for each in consents if each.prompt == referral.prompt],
+    )
+
+
+def consent_shown(consent: Consent) -> ConsentShown:
+    """A consent as it stands."""
+    kind: Any = consent.kind
+    state: Any = consent.state
+    return ConsentShown(
+        id=consent.id,
+        asks=kind,
+        text=consent.text,
+        state=state,
+        given_at=rfc3339_ms(consent.given_us),
+        expires_at=rfc3339_ms(consent.expires_us),
+        ended_at=None if consent.ended_us is None else rfc3339_ms(consent.ended_us),
+    )
+
+
+def named(partner: str, entry: Entry, language: Language) -> Named:
+    """An organisation by its name, with its page in a language, or in the other one."""
+    link = entry.links.get(language) or next(iter(entry.links.values()), None)
+    return Named(id=partner, name=entry.names.in_(language), link=link)
+
+
+def purpose_of(prompt: Prompt) -> Purpose:
+    purpose: Purpose = msgspec.convert(prompt.purpose, Purpose)
+    return purpose
+
+
+def reasons_of(prompt: Prompt) -> Sequence[Reason]:
+    return msgspec.json.decode(prompt.reasons, type=list[Reason])
