@@ -14,9 +14,10 @@ import typer
 from api.access import command as keys
 from api.audit import command as audit
 from api.demo import command as demo_aid
+from api.qa import command as qa
 from detector.cli import bench, replay, rules, schema, simulate
 from detector.cli import map as mapping
-from detector.errors import RuleErrors, SettingsError, TiltwatchError
+from detector.errors import RuleErrors, TiltwatchError
 
 # The class of click's that typer raises from a click of its own, which it does not name.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -35,6 +36,7 @@ app.command("schema")(schema.command)
 app.command("simulate")(simulate.command)
 app.command("bench")(bench.command)
 app.command("demo-aid")(demo_aid.command)
+app.command("qa")(qa.command)
 app.add_typer(rules.app)
 app.add_typer(keys.app)
 app.add_typer(audit.app)
@@ -62,7 +64,7 @@ def run(
 ) -> None:
     """Start everything embedded: Redis, the detector and the HTTP service; Ctrl-C stops it."""
     # Other commands need none of this, and some have to start fast.
-    from api.demo.company import company, greet
+    from api.demo.company import company, demonstration, greet
     from api.embedded import run as run_embedded
     from api.settings import read_settings
 
@@ -70,12 +72,11 @@ def run(
     if not demo:
         run_embedded(settings, greet(settings))
         return
-    if settings.redis_url is not None:
-        raise SettingsError("--demo brings its own Redis: simulated players must not mix with real ones")
     with tempfile.TemporaryDirectory(prefix="tiltwatch-demo-") as folder:
         # A line for each request would bury the alerts that one came to see.
-        quiet = None if "TILTWATCH_LOG_LEVEL" in os.environ else "warning"
-        run_embedded(read_settings(data_dir=Path(folder), log_level=quiet), company)
+        quiet = "TILTWATCH_LOG_LEVEL" not in os.environ
+        own = demonstration(settings, Path(folder), quiet=quiet)
+        run_embedded(own, company(own))
 
 
 @app.command()

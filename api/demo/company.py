@@ -1,35 +1,32 @@
-"""What `tiltwatch run --demo` adds: simulated players, alerts on the terminal, a platform that acts."""
+"""What `tiltwatch run` says when it is up, and who comes along with `--demo`."""
 
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, cast
+from pathlib import Path
 
-import msgspec
-from redis.asyncio import Redis
-
+from api.access.roles import Role
+from api.demo.aid.running import Plan
+from api.demo.client import Client, client
+from api.demo.feeding import Say, feed
+from api.demo.helping import Helping
+from api.demo.keys import issue_keys
+from api.demo.neighbour import Neighbour, neighbour
+from api.demo.partner import enter
+from api.demo.platform import carry_out
+from api.demo.receiver import Receiver, receiver
+from api.demo.telling import tell
 from api.embedded import Company, Embedded
 from api.settings import Settings
-from detector.drivers.streams import ALERTS
-from detector.engine.alerts import Alert
-from detector.errors import TiltwatchError
+from detector.errors import SettingsError
 from detector.events.instants import micros, rfc3339_ms
-from detector.ladder.actions import HUMAN
 from detector.simulator.demo import demo
 
-BATCH = 2_000
-REAL_TIME_S = 0.2
-"""How often the present's events are sent."""
-PLATFORM_S = 2.0
-"""How often the platform asks what it has to do."""
-
-Stamped = tuple[int, bytes]
+LOOPBACK = ["127.0.0.0/8", "::1/128"]
+PARTNER = "demo-aid"
 
 
 def _say(text: str) -> None:
@@ -47,143 +44,110 @@ def greet(settings: Settings) -> Company:
             f"  events   POST {address}/v1/events\n"
             f"  alerts   {address}/v1/alerts\n"
             f"  to do    {address}/v1/interventions\n"
+            f"  API      {address}/docs\n"
             f"  data     {kept}\n"
-            f"  rules    {settings.rules_dir or 'those that come with tiltwatch'}\n"
+            f"  rules    {settings.rules_dir or 'those that come with tiltwatch'}\n\n"
+            f"Whoever asks needs a key. The first one, which can issue others:\n\n"
+            f"  tiltwatch keys issue admin NAME\n"
         )
 
     return said
 
 
-async def company(address: str, running: Embedded, say: Callable[[str], None] = _say) -> None:
-    """Feed simulated players to the service at `address`, and tell their alerts."""
+def demonstration(settings: Settings, folder: Path, *, quiet: bool) -> Settings:
+    """Settings of a demonstration in a folder; whatever would touch a real deployment is refused or left out.
+
+    Raises
+    ------
+    SettingsError
+        A Redis or a database is named: simulated players must not mix with real ones.
+    """
+    if settings.redis_url is not None:
+        raise SettingsError("--demo brings its own Redis: simulated players must not mix with real ones")
+    if settings.database_url is not None:
+        raise SettingsError("--demo brings its own database: simulated players must not mix with real ones")
+    port = settings.port or _free_port(settings.host)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    own = {
+        "data_dir": folder,
+        "keyring_file": None,
+        "checkpoints_file": None,
+        "archive_dir": None,
+        "smtp_url": None,
+        "port": port,
+        "public_url": f"http://{host}:{port}",
+        "webhook_networks": LOOPBACK,
+        "log_level": "warning" if quiet else settings.log_level,
+    }
+    return settings.model_copy(update=own)
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def company(settings: Settings, say: Say = _say) -> Company:
+    """Everybody who takes part in a demonstration."""
+
+    async def come_along(address: str, running: Embedded) -> None:
+        keys = await issue_keys(settings)
+        async with (
+            client(address, keys) as service,
+            receiver() as platform,
+            neighbour(Plan(service=address)) as aid,
+        ):
+            await enter(service, aid, PARTNER)
+            await _connect(service, platform)
+            await _perform(service, platform, aid, address, keys, running, say)
+
+    return come_along
+
+
+async def _connect(service: Client, platform: Receiver) -> None:
+    """Have the platform told of what it is asked and of what becomes of referrals."""
+    wanted = {"owner": "platform", "url": platform.url, "types": ["prompt.opened", "referral.changed"]}
+    opened = await service.post("admin", "/v1/endpoints", wanted)
+    platform.keys = [each["key"] for each in opened.body["public_keys"]]
+
+
+async def _perform(
+    service: Client,
+    platform: Receiver,
+    aid: Neighbour,
+    address: str,
+    keys: Mapping[Role, str],
+    running: Embedded,
+    say: Say,
+) -> None:
     start = datetime.now(UTC)
-    say(
-        f"tiltwatch is running; its players are simulated.\n\n"
-        f"  alerts   {address}/v1/alerts\n"
-        f"  to do    {address}/v1/interventions\n"
-        f"  API      {address}/docs\n"
-        f"  ready?   {address}/readyz\n\n"
-        f"Ctrl-C stops it; nothing of the demonstration is kept. Sending 45 days of history first …\n"
-    )
     since = rfc3339_ms(micros(start))
+    say(_opening(address, aid.where.page, keys))
     beside = [
-        asyncio.create_task(_tell(running.redis_url, since, say)),
-        asyncio.create_task(_carry_out(f"{address}/v1/interventions", since, say)),
+        asyncio.create_task(tell(running.redis_url, since, say)),
+        asyncio.create_task(carry_out(service, since, say)),
+        asyncio.create_task(Helping(service, platform, since, say).run()),
     ]
     try:
-        await _feed(f"{address}/v1/events", demo(start), micros(start), say)
+        await feed(service, demo(start), micros(start), say)
     finally:
         for each in beside:
             each.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
-async def _feed(url: str, events: Iterator[Stamped], start_us: int, say: Callable[[str], None]) -> None:
-    sent = 0
-    waiting: Stamped | None = None
-    batch: list[bytes] = []
-    for arrival_us, line in events:
-        if arrival_us > start_us:
-            waiting = (arrival_us, line)
-            break
-        batch.append(line)
-        if len(batch) == BATCH:
-            sent += await _post(url, batch)
-            batch = []
-    sent += await _post(url, batch)
-    say(f"{sent:,} events of history are in; from here on it is the present.")
-    while waiting is not None:
-        now_us = micros(datetime.now(UTC))
-        batch = []
-        while waiting is not None and waiting[0] <= now_us:
-            batch.append(waiting[1])
-            waiting = next(iter(islice(events, 1)), None)
-        await _post(url, batch)
-        await asyncio.sleep(REAL_TIME_S)
-
-
-async def _post(url: str, lines: list[bytes]) -> int:
-    """Send a batch; waits out a service that says it is busy."""
-    if not lines:
-        return 0
-    request = urllib.request.Request(  # noqa: S310  (the address is our own service's)
-        url, b"\n".join(lines), {"Content-Type": "application/x-ndjson"}
+def _opening(address: str, page: str, keys: Mapping[Role, str]) -> str:
+    agent = address.replace("://", f"://agent:{keys['agent']}@")
+    compliance = address.replace("://", f"://compliance:{keys['compliance']}@")
+    told = "\n".join(f"  {role:10}  {key}" for role, key in keys.items())
+    return (
+        f"tiltwatch is running; its players are simulated. Pages to open (the key stands in the link):\n\n"
+        f"  the desk's queue    {agent}/v1/alerts?order=queue\n"
+        f"  what nobody did     {compliance}/v1/reports/alerts-without-action\n"
+        f"  what aid gets       {page}\n"
+        f"  the API             {address}/docs\n\n"
+        f"Keys, for Authorization: Bearer KEY\n\n{told}\n\n"
+        f"Ctrl-C stops it; nothing of the demonstration is kept. Sending 45 days of history first …\n"
     )
-    while True:
-        try:
-            await asyncio.to_thread(_send, request)
-            return len(lines)
-        except urllib.error.HTTPError as error:
-            if error.code not in (429, 503):
-                raise TiltwatchError(f"the service answered the demonstration with {error.code}") from error
-        except urllib.error.URLError as error:
-            raise TiltwatchError("the service does not answer the demonstration") from error
-        await asyncio.sleep(0.5)
-
-
-def _send(request: urllib.request.Request) -> None:
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        answer.read()
-
-
-async def _carry_out(url: str, start: str, say: Callable[[str], None]) -> None:
-    """Be a platform whose machines do what they are asked, and whose people are still at lunch."""
-    while True:
-        await asyncio.sleep(PLATFORM_S)
-        carried_out: dict[tuple[str, str], list[str]] = {}
-        cursor: str | None = ""
-        while cursor is not None:
-            page = await asyncio.to_thread(_ask, f"{url}?limit=500{cursor and f'&cursor={cursor}'}")
-            for each in page["items"]:
-                if each["action"] not in HUMAN:
-                    said = {"outcome": "done", "at": rfc3339_ms(micros(datetime.now(UTC)))}
-                    await asyncio.to_thread(_ask, f"{url}/{each['id']}/acknowledge", said)
-                    if each["opened_at"] >= start:
-                        carried_out.setdefault((each["player"], each["level"]), []).append(each["action"])
-            cursor = page["next_cursor"]
-        for (player, level), actions in carried_out.items():
-            say(f"{datetime.now(UTC):%H:%M:%S}  platform  {player}  {level}: {', '.join(actions)} done")
-
-
-def _ask(url: str, said: dict[str, str] | None = None) -> dict[str, Any]:
-    """A request to our own service and its answer; nothing to do where it has no time."""
-    body = None if said is None else msgspec.json.encode(said)
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            told: dict[str, Any] = msgspec.json.decode(answer.read())
-            return told
-    except OSError:
-        return {"items": [], "next_cursor": None}
-
-
-async def _tell(redis_url: str, start: str, say: Callable[[str], None]) -> None:
-    """Print alerts as they come: those of the history by their number, those of the present one by one."""
-    history: Counter[str] = Counter()
-    redis = Redis.from_url(redis_url, protocol=2)
-    last, summed_up = b"0", False
-    try:
-        while True:
-            answer = await redis.xread({ALERTS: last}, count=500, block=300)
-            entries = cast(list[tuple[bytes, dict[bytes, bytes]]], answer[0][1] if answer else [])  # type: ignore[index]
-            for entry, fields in entries:
-                last = entry
-                alert = msgspec.json.decode(fields[b"a"], type=Alert)
-                if alert.opened_at < start and not summed_up:
-                    history[alert.rule] += 1
-                    continue
-                say(
-                    f"{alert.opened_at[11:19]}  {alert.severity.upper():8}  {alert.player}  "
-                    f"{alert.rule} ({alert.kind}): {alert.explanation}"
-                )
-            # The history's are counted until the stream is quiet for a moment.
-            if history and not entries and not summed_up:
-                say(_told_history(history))
-                summed_up = True
-    finally:
-        await redis.aclose()
-
-
-def _told_history(history: Counter[str]) -> str:
-    lines = [f"{sum(history.values())} alerts from the history:"]
-    lines += [f"  {count:4}  {rule}" for rule, count in history.most_common()]
-    return "\n".join(lines)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from api.access.roles import ROLES, Role
+from api.access.roles import Role
 from api.access.schemas import NewKey
 from api.access.service import AccessService
 from api.deployment import stored
 from api.settings import Settings
 
 ISSUER = "system:demo"
+EVERYBODY: tuple[Role, ...] = ("platform", "agent", "analyst", "compliance", "admin")
+"""All but partners, whose keys are each of one of them."""
 
 
-async def issue_keys(
-    settings: Settings, roles: Collection[Role] = tuple(role for role in ROLES if role != "partner")
-) -> Mapping[Role, str]:
-    """A new key for each role, issued on the store itself; a partner's is of a partner, so none of them."""
+async def issue_keys(settings: Settings, roles: Collection[Role] = EVERYBODY) -> Mapping[Role, str]:
+    """A new key for each role, issued on the store itself."""
     async with stored(settings) as ground:
         access = AccessService(ground.store, ground.audit, ground.clock)
         async with ground.store.write() as session:

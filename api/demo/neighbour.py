@@ -32,7 +32,7 @@ class Neighbour:
                 raise StateError(f"the demonstration's aid organisation refused with {answer.status}")
 
     async def look(self) -> dict[str, Any]:
-        """Its `counts`, and its `referrals` by token: `told`, `state`, `contact`."""
+        """Its `counts`, its `messages` as they came, its `referrals` by token: `told`, `state`, `contact`."""
         async with self._session.get(self.where.control, headers=self._headers) as answer:
             found: dict[str, Any] = await answer.json()
             return found

@@ -109,6 +109,7 @@ def control(organisation: Organisation, token: str, settle: Callable[[], Awaitab
             {
                 "mood": organisation.practice.mood,
                 "counts": dict(organisation.counts),
+                "messages": list(organisation.messages),
                 "referrals": {token: _told(each) for token, each in organisation.referrals.items()},
             }
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +65,10 @@ Call = Callable[[str, Callback], Awaitable[bool]]
 """Says something about a referral at its `reply_url`; whether it was heard."""
 
 
+MOST_KEPT = 1_000
+"""Messages kept as they came."""
+
+
 class Organisation:
     """Keeps everything in memory: it is there to be looked at."""
 
@@ -72,6 +76,7 @@ class Organisation:
         self.practice = practice
         self.referrals: dict[str, Referral] = {}
         self.counts: Counter[str] = Counter()
+        self.messages: deque[str] = deque(maxlen=MOST_KEPT)
         self._sealing = sealing
         self._call = call
         self._answers: dict[str, bytes] = {}
@@ -87,6 +92,7 @@ class Organisation:
         if message_id in self._answers:
             self.counts["repeated"] += 1
             return self._answers[message_id]
+        self.messages.append(body.decode("utf-8", "replace"))
         try:
             message = msgspec.json.decode(body, type=Message)
             answer = self._read(message)

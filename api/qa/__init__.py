@@ -1,0 +1,1 @@
+"""`tiltwatch qa`: a whole deployment tried out from outside, step by step."""

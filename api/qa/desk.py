@@ -1,0 +1,122 @@
+"""The desk: an alert is worked on, and the platform does what it is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from api.qa.scene import Check, Scene
+
+MACHINES = ["deposit_hold", "marketing_off", "show_information"]
+"""What the level of words of distress asks of the platform's machines in Ontario."""
+
+
+async def find_it_in_the_queue(scene: Scene) -> Check:
+    """The alert stands in the queue with a deadline."""
+    alert = scene.kept("alert of distress")
+    cursor: str | None = ""
+    while cursor is not None:
+        more = {"cursor": cursor} if cursor else {}
+        answer = await scene.service.get("agent", "/v1/alerts", order="queue", limit=500, **more)
+        for each in answer.body["items"]:
+            if each["id"] == alert["id"]:
+                return Check([True, False], [each["work"]["due_at"] is not None, each["work"]["overdue"]])
+        cursor = answer.body["next_cursor"]
+    return Check("in the queue", "not there")
+
+
+async def take_it(scene: Scene) -> Check:
+    """An agent takes it."""
+    alert = scene.kept("alert of distress")["id"]
+    answer = await scene.service.post("agent", f"/v1/alerts/{alert}/assign", {"to": "me"})
+    assignee = answer.body.get("assignee")
+    return Check([200, True], [answer.status, assignee is not None])
+
+
+async def tell_the_platform(scene: Scene) -> Check:
+    """The platform gets what it has to do as signed webhooks, and marketing to stop as one of its own."""
+    alert = scene.kept("alert of distress")["id"]
+
+    async def look() -> Check:
+        asked = [each for each in scene.platform.of("intervention.asked") if each["alert"] == alert]
+        if len(asked) == len(MACHINES):
+            scene.keep("what the platform is asked", asked)
+        off = [each["player"] for each in scene.platform.of("marketing.suppressed") if each["level"] == "L4"]
+        seen = [sorted(each["action"] for each in asked), off.count(scene.flagged), scene.platform.refused]
+        return Check([MACHINES, 1, 0], seen)
+
+    return await scene.eventually(look)
+
+
+async def carry_it_out(scene: Scene) -> Check:
+    """It does so, and says so."""
+    states = []
+    for each in scene.kept("what the platform is asked"):
+        said = {"outcome": "done", "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        answer = await scene.service.post("platform", f"/v1/interventions/{each['id']}/acknowledge", said)
+        states.append([answer.status, answer.body.get("state")])
+    return Check([[200, "done"]] * len(MACHINES), states)
+
+
+async def keep_marketing_away(scene: Scene) -> Check:
+    """Marketing has to stay away from the flagged player, and from nobody else."""
+    found = []
+    for player in (scene.flagged, scene.normal):
+        answer = await scene.service.get("platform", f"/v1/players/{player}/marketing")
+        found.append(answer.body.get("suppressed"))
+    return Check([True, False], found)
+
+
+async def act(scene: Scene) -> Check:
+    """An agent speaks with the player and notes it."""
+    alert = scene.kept("alert of distress")["id"]
+    done = {"action": "human_contact", "outcome": "done", "code": "spoken"}
+    answer = await scene.service.post("agent", f"/v1/alerts/{alert}/actions", done)
+    return Check([201, "acted"], [answer.status, (answer.body.get("work") or {}).get("state")])
+
+
+async def act_once(scene: Scene) -> Check:
+    """The same request sent again is answered the same and done once."""
+    alert = scene.kept("alert of distress")["id"]
+    done = {"action": "human_review", "outcome": "done", "code": "right"}
+    path, once = f"/v1/alerts/{alert}/actions", f"qa-{scene.run}-review"
+    first = await scene.service.post("agent", path, done, once=once)
+    again = await scene.service.post("agent", path, done, once=once)
+    shown = await scene.service.get("agent", f"/v1/alerts/{alert}")
+    reviews = [each["id"] for each in shown.body["actions"] if each["action"] == "human_review"]
+    return Check(
+        [201, 201, [first.body.get("id")]],
+        [first.status, again.status, reviews],
+    )
+
+
+async def judge(scene: Scene) -> Check:
+    """The agent's verdict closes the alert."""
+    alert = scene.kept("alert of distress")["id"]
+    given = {"verdict": "confirmed", "reasons": ["player_confirmed"]}
+    answer = await scene.service.post("agent", f"/v1/alerts/{alert}/verdict", given)
+    seen = [answer.status, answer.body.get("verdict"), answer.body.get("state")]
+    return Check([201, "confirmed", "closed"], seen)
+
+
+async def leave_nothing_undone(scene: Scene) -> Check:
+    """Once the other alert is acted on too, no alert of these players is without action."""
+    alert = scene.kept("alert of deposits")["id"]
+    before = await _without_action(scene)
+    done = {"action": "human_review", "outcome": "done", "code": "right"}
+    answer = await scene.service.post("agent", f"/v1/alerts/{alert}/actions", done)
+    after = await _without_action(scene)
+    return Check([[alert], 201, []], [before, answer.status, after])
+
+
+async def _without_action(scene: Scene) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+        answer = await scene.service.get("compliance", "/v1/reports/alerts-without-action", limit=500, **more)
+        found += [
+            each["alert"] for each in answer.body["items"] if each["player"] in (scene.flagged, scene.normal)
+        ]
+        cursor = answer.body["next_cursor"]
+    return found
