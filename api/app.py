@@ -20,6 +20,8 @@ from api.alerts.acting import Acting
 from api.alerts.duty import ladder_of
 from api.alerts.service import AlertsService
 from api.alerts.working import Working
+from api.consent import endpoints as consent
+from api.consent.answering import AnsweringService
 from api.consent.service import ConsentService
 from api.contests import endpoints as contests
 from api.contests.service import ContestsService
@@ -40,6 +42,11 @@ from api.players import endpoints as players
 from api.players.repository import PlayersRepository
 from api.players.service import Grounds, PlayersService
 from api.players.timeline import TimelineService
+from api.referrals import endpoints as referrals
+from api.referrals.callbacks import CallbacksService
+from api.referrals.outcomes import OutcomesService
+from api.referrals.reading import ReadingReferrals
+from api.referrals.service import ReferralsService, address_of
 from api.reports import endpoints as reports
 from api.reports.service import ReportsService
 from api.requests import BodyLimit, LoopbackNames, RequestLog
@@ -84,7 +91,12 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.state.alerts = AlertsService(store, deployment.keyring, clock)
     app.state.working = Working(clock)
     asking = Asking(deployment.keyring, outbox, clock)
-    app.state.acting = Acting(ladder, asking, ConsentService(deployment), clock)
+    app.state.referrals = ReferralsService(outbox, audit, address_of(settings), clock)
+    app.state.consent = ConsentService(deployment, outbox, app.state.referrals)
+    app.state.answering = AnsweringService(deployment, app.state.consent, app.state.referrals)
+    app.state.reading_referrals = ReadingReferrals(store, deployment.keyring, audit, clock)
+    app.state.outcomes = OutcomesService(store, clock)
+    app.state.acting = Acting(ladder, asking, app.state.consent, clock)
     app.state.interventions = InterventionsService(store, clock)
     app.state.contests = ContestsService(store, ladder, outbox, clock)
     app.state.reports = ReportsService(store, clock)
@@ -103,6 +115,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     )
     app.state.deliveries = DeliveriesService(audit, clock)
     app.state.partners = PartnersService(store, deployment.keyring, audit, app.state.endpoints, clock)
+    app.state.callbacks = CallbacksService(store, app.state.partners, app.state.referrals, clock)
     app.include_router(routes.router)
     app.include_router(access.router)
     app.include_router(events.router)
@@ -112,6 +125,8 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(reports.router)
     app.include_router(players.router)
     app.include_router(partners.router)
+    app.include_router(consent.router)
+    app.include_router(referrals.router)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     problems.install(app)
@@ -159,6 +174,8 @@ def _document(app: FastAPI) -> None:
                     **events.SCHEMAS,
                     **interventions.SCHEMAS,
                     **players.SCHEMAS,
+                    **consent.SCHEMAS,
+                    **referrals.SCHEMAS,
                 }
             )
             # What FastAPI would answer to a wrong parameter; here it is a problem like all others.

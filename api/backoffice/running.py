@@ -15,23 +15,40 @@ from api.archive.duty import Archiving
 from api.audit.duty import Checkpoints
 from api.backoffice.lease import OfficeLease
 from api.backoffice.office import LASTS_S, Duty, Office
+from api.consent.duty import RunningOut
+from api.consent.service import ConsentService
 from api.contests.duty import OverdueContests
 from api.deployment import Deployment, deployed
 from api.idempotency.duty import Forgetting
 from api.notifications.service import follow_settings
+from api.referrals.duty import Acknowledgements
+from api.referrals.service import CREATED, ReferralsService, address_of
 from api.settings import PREFIX, Settings
 from api.webhooks.delivery import Deliveries
+from api.webhooks.outbox import Outbox
 from detector.errors import SettingsError
 
 
 def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     """Everything that a back office does."""
+    outbox = Outbox(deployment.clock)
+    referrals = ReferralsService(
+        outbox, deployment.audit, address_of(deployment.settings), deployment.clock
+    )
+    consent = ConsentService(deployment, outbox, referrals)
     return [
         TakingOver(deployment, lease),
         Deadlines(deployment, lease),
         OverdueContests(deployment, lease),
         Archiving(deployment, lease),
-        Deliveries(deployment, lease),
+        Deliveries(
+            deployment,
+            lease,
+            on_delivered={CREATED: referrals.delivered},
+            on_given_up={CREATED: referrals.given_up},
+        ),
+        Acknowledgements(deployment.store, lease, referrals),
+        RunningOut(deployment.store, lease, consent),
         Checkpoints(deployment, lease),
         Forgetting(deployment, lease),
     ]

@@ -146,5 +146,5 @@ async def read_receipt(
     consent_id: ConsentId,
     service: Service,
 ) -> Response:
-    """The receipt of a consent, with the fields of ISO/IEC TS 27560; the player stands there by a pseudonym."""
+    """The receipt of a consent, with the fields of ISO/IEC TS 27560. The player has a pseudonym there."""
     return Response(await service.receipt(consent_id), media_type="application/json")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.consent.tables import Prompt
 from api.referrals.tables import Referral, ReferralStatus
+
+
+class Reached(NamedTuple):
+    """How far a referral came: every step, µs from delivery to acknowledgement, and if that was in time."""
+
+    partner: str
+    state: str
+    outcome: str | None
+    steps: Sequence[str]
+    taken_us: int | None
+    in_time: bool
 
 
 async def add(session: AsyncSession, referral: Referral) -> None:
@@ -95,3 +109,51 @@ async def forget_what_was_said(session: AsyncSession, token: str, answer: str) -
         .where(ReferralStatus.token == token)
         .values(status=None, reason=None, outcome=None, fingerprint="", answer=answer)
     )
+
+
+async def offered(session: AsyncSession, since_us: int, until_us: int) -> dict[str, Counter[bool | None]]:
+    """By organisation, what was answered to the prompts of a time that named it; None: nothing."""
+    asked = (
+        select(Prompt.partner, Prompt.agreed, func.count())
+        .where(Prompt.opened_us >= since_us, Prompt.opened_us < until_us)
+        .group_by(Prompt.partner, Prompt.agreed)
+    )
+    found: dict[str, Counter[bool | None]] = {}
+    for partner, agreed, count in (await session.execute(asked)).all():
+        found.setdefault(partner, Counter())[agreed] = count
+    return found
+
+
+async def reached(session: AsyncSession, since_us: int, until_us: int) -> Sequence[Reached]:
+    """How far the referrals came whose prompts were put in a time."""
+    asked = (
+        select(
+            Referral.partner,
+            Referral.state,
+            Referral.outcome,
+            Referral.delivered_us,
+            Referral.acknowledged_us,
+            Referral.contacted_us,
+            Referral.unreachable_us,
+            Referral.declined_us,
+            Referral.due_us,
+        )
+        .join(Prompt, Prompt.id == Referral.prompt)
+        .where(Prompt.opened_us >= since_us, Prompt.opened_us < until_us)
+        .order_by(Referral.token)
+    )
+    found = []
+    for partner, state, outcome, delivered, acknowledged, contacted, unreachable, declined, due in (
+        await session.execute(asked)
+    ).all():
+        steps = {
+            "delivered": delivered,
+            "contacted": contacted,
+            "unreachable": unreachable,
+            "declined": declined,
+        }
+        came = [name for name, at_us in steps.items() if at_us is not None]
+        took = None if acknowledged is None or delivered is None else acknowledged - delivered
+        in_time = due is None or (acknowledged is not None and acknowledged <= due)
+        found.append(Reached(partner, state, outcome, came, took, in_time))
+    return found

@@ -20,7 +20,7 @@ Standing = Literal[
     "withdrawn",
     "expired",
 ]
-MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH = r"^(19[789][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$"
 
 
 class ReferralQuery(BaseModel):

@@ -14,13 +14,21 @@ from api.audit.service import Audit
 from api.partners import repository as partners
 from api.partners.service import entry_of
 from api.partners.tables import Partner
-from api.problems import CONTRADICTION, INVALID_PARAMETER, MESSAGE_REUSED, UNKNOWN_REFERRAL, Problem
+from api.problems import (
+    CONTRADICTION,
+    INVALID_PARAMETER,
+    MESSAGE_REUSED,
+    REPORTS_ITSELF,
+    UNKNOWN_REFERRAL,
+    Problem,
+)
 from api.referrals import repository
 from api.referrals.payload import Agreed, payload
 from api.referrals.protocol import Callback, CallbackAnswer, DeliveryAnswer, Ended, Status
 from api.referrals.states import FINAL, State, step
 from api.referrals.tables import Referral, ReferralStatus
 from api.referrals.tokens import new_code, new_id, new_token
+from api.settings import Settings
 from api.webhooks.outbox import Outbox
 from api.webhooks.tables import Message
 from detector.events.instants import HOUR_US, MINUTE_US, micros, rfc3339_ms
@@ -34,6 +42,11 @@ _OUTCOMES: frozenset[Status] = frozenset(("contacted", "unreachable"))
 """What only the second consent lets us know. That a referral is over has to be known to end it."""
 
 _to_answer = msgspec.json.Decoder(DeliveryAnswer).decode
+
+
+def address_of(settings: Settings) -> str:
+    """Under which address organisations reach us: the public one, else where we listen."""
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
 class ReferralsService:
@@ -178,6 +191,8 @@ class ReferralsService:
             There is no such referral, or it cannot be so.
         """
         referral = await self._locked(session, token)
+        if referral.delivery != "slip":
+            raise Problem(REPORTS_ITSELF, "What it says comes signed, to /status.")
         await self._take_in(session, referral, said, actor, None, "")
         return referral
 
