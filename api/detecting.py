@@ -9,6 +9,7 @@ import structlog
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.rates import WatchedRates
+from detector.drivers.streams import ARCHIVE
 from detector.engine.engine import Engine
 from detector.engine.places import read_places
 from detector.errors import SettingsError
@@ -45,6 +46,7 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
         dead_kept=settings.dead_kept,
         interventions_kept=settings.interventions_kept,
         intervene_within_s=settings.intervene_within_h * 3600,
+        readers=(ARCHIVE,),
     )
     return EmbeddedDetector(
         redis_url,

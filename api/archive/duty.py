@@ -53,6 +53,7 @@ class _State:
     """What no other office can have changed since it was read."""
 
     place: str
+    read: int
     open: Open | None
     last: tuple[str, int] | None
     swept: str
@@ -112,15 +113,14 @@ class Archiving:
     async def _begin(self) -> _State:
         """Take up where the store says that the last office stopped."""
         self._folder.chmod(0o700)
-        with suppress(ResponseError):  # there is one
-            await self._redis.xgroup_create(EVENTS, ARCHIVE, id="0", mkstream=True)
         async with self._store.read() as session:
             await self._lease.check(session)
             place = await repository.place(session)
             unsealed = await repository.unsealed(session)
             newest = await repository.newest(session)
         last = None if newest is None else (newest.day, newest.part)
-        state = _State(await self._checked(place), None, last, "")
+        place, read = await self._joined(place)
+        state = _State(place, read, None, last, "")
         for row in unsealed:
             opened = await _in_thread(self._opened, row)
             if opened is not None and last == (row.day, row.part):
@@ -133,21 +133,31 @@ class Archiving:
                 await self._seal(session, row, "archive.damaged" if opened is None else "archive.sealed")
         return state
 
-    async def _checked(self, place: str | None) -> str:
-        """Where to go on in the stream."""
+    async def _joined(self, place: str | None) -> tuple[str, int]:
+        """Where to go on in the stream, and how many entries were read of it, as far as that is known."""
+        with suppress(ResponseError):  # there is one
+            await self._redis.xgroup_create(EVENTS, ARCHIVE, id="0", mkstream=True, entries_read=0)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xinfo_stream(EVENTS)
+            pipe.xinfo_groups(EVENTS)
+            stream, groups = await pipe.execute()
+        group = next(each for each in groups if each["name"] == ARCHIVE.encode())
+        read, gone = group["entries-read"] or 0, stream["entries-added"] - stream["length"]
         if place is None:
-            return "0-0"
-        stream: Any = await self._redis.xinfo_stream(EVENTS)
+            return "0-0", max(read, gone)
         if _order(stream["last-generated-id"]) < _order(place):
             log.warning("the stream of events begins anew; so does the archive's place in it")
-            return "0-0"
-        gone = stream.get("max-deleted-entry-id")
-        if gone is not None and _order(gone) > _order(place):
+            return "0-0", max(read, gone)
+        # The group moves after the store does.
+        behind = group["last-delivered-id"].decode()
+        if _order(behind) < _order(place):
+            read += len(await self._redis.xrange(EVENTS, min=f"({behind}", max=place))
+        if read < gone:
             log.error("events left the stream before they were archived")
             async with self._store.write() as session:
                 await self._lease.check(session)
                 self._audit.tell(session, ACTOR, "archive.gap", "stream:events", after=place)
-        return place
+        return place, max(read, gone)
 
     def _opened(self, row: Segment) -> Open | None:
         """The segment of a row to be gone on with, cut to what was committed; None where that is damaged."""
@@ -194,7 +204,8 @@ class Archiving:
             await _in_thread(index.append, segment_path(self._folder, segment.name), about)
         for each in over:
             await _in_thread(index.mend, segment_path(self._folder, each.name), each.length)
-        await self._redis.xgroup_setid(EVENTS, ARCHIVE, place)
+        state.read += len(entries)
+        await self._redis.xgroup_setid(EVENTS, ARCHIVE, place, entries_read=state.read)
 
     def _write(self, target: Open, parcel: Parcel) -> None:
         segments.append(segment_path(self._folder, target.name), target.length, parcel.frame)

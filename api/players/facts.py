@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.players.tables import PlayerFacts
+from api.store.adding import storable
 
 Identity = Literal["verified", "unverified", "under_age"]
 
@@ -39,5 +40,7 @@ class Facts:
 async def facts_of(session: AsyncSession, player: str) -> Facts:
     """What is known of a player; of one who was never heard of nothing is, and they are unverified."""
     columns = (PlayerFacts.jurisdiction, PlayerFacts.language, PlayerFacts.brand, PlayerFacts.identity)
-    row = (await session.execute(select(*columns).where(PlayerFacts.player == player))).one_or_none()
+    row = (
+        await session.execute(select(*columns).where(PlayerFacts.player == storable(player)))
+    ).one_or_none()
     return Facts() if row is None else Facts(row[0], row[1], row[2], cast(Identity, row[3]))

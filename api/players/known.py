@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, inspect, or_, select, update
+from sqlalchemy import bindparam, insert, inspect, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.alerts.tables import AlertRow
 from api.keyring import Keyring
 from api.players.learning import Learnt, is_news, merged, nothing_known
 from api.players.tables import PlayerFacts
+from api.store.adding import storable
 
 _COLUMNS = [column.key for column in inspect(PlayerFacts).column_attrs]
 _AT = {name: number for number, name in enumerate(_COLUMNS)}
@@ -72,7 +74,7 @@ async def sweep(session: AsyncSession, default: str | None, now_us: int) -> bool
 
 async def since_when(session: AsyncSession, player: str) -> str | None:
     """The day before which nothing of a player is archived; None: nothing of theirs is."""
-    query = select(PlayerFacts.since_day).where(PlayerFacts.player == player)
+    query = select(PlayerFacts.since_day).where(PlayerFacts.player == storable(player))
     return (await session.execute(query)).scalar()
 
 
@@ -98,3 +100,17 @@ async def _change(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
 
 def _plain(row: PlayerFacts) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _COLUMNS}
+
+
+async def alerts_before(
+    session: AsyncSession, player: str, below: tuple[int, str], from_us: int, count: int
+) -> list[tuple[int, str, str]]:
+    """A player's alerts of which time and id are less than `below`, the newest first: time, id and JSON."""
+    query = (
+        select(AlertRow.opened_us, AlertRow.id, AlertRow.body)
+        .where(AlertRow.player == storable(player), AlertRow.opened_us >= from_us)
+        .where(tuple_(AlertRow.opened_us, AlertRow.id) < tuple_(*below))
+        .order_by(AlertRow.opened_us.desc(), AlertRow.id.desc())
+        .limit(count)
+    )
+    return [(at_us, id_, body) for at_us, id_, body in await session.execute(query)]

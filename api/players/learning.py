@@ -8,6 +8,7 @@ from typing import Any
 
 from api.archive.events import Face
 from api.players.facts import MINIMUM_AGE, MINIMUM_AGES, Identity
+from api.store.adding import storable
 from detector.events.instants import micros
 
 Learnt = dict[str, tuple[int, Any]]
@@ -32,9 +33,10 @@ def learn(faces: Iterable[Face], homes: Mapping[str, str]) -> dict[str, Learnt]:
     for each in faces:
         if not each.player:
             continue
-        learnt = found.get(each.player)
+        player = storable(each.player)
+        learnt = found.get(player)
         if learnt is None:
-            learnt = found[each.player] = {}
+            learnt = found[player] = {}
         at_us = each.ts_us
         brand = each.brand
         if brand is not None:
@@ -53,7 +55,7 @@ def learn(faces: Iterable[Face], homes: Mapping[str, str]) -> dict[str, Learnt]:
 
 def _say(learnt: Learnt, name: str, at_us: int, value: Any) -> None:
     if value is not None and (name not in learnt or learnt[name][0] <= at_us):
-        learnt[name] = (at_us, value)
+        learnt[name] = (at_us, storable(value) if isinstance(value, str) else value)
 
 
 def is_news(name: str, said: tuple[int, Any], value: Any, value_us: int) -> bool:

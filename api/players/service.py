@@ -10,9 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from api.access.roles import Scope
+from api.access.service import Principal
+from api.audit.service import Audit
+from api.keyring import Keyring
 from api.players.repository import PlayersRepository
 from api.players.schemas import RiskQuery
-from api.problems import UNKNOWN_PLAYER, Problem
+from api.problems import FORBIDDEN, UNKNOWN_PLAYER, Problem
+from api.store.database import Store
 from detector.events.money import Currencies
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import Rule
@@ -38,19 +43,35 @@ class Grounds:
 class PlayersService:
     """Explains players' scores as of now."""
 
-    def __init__(self, repository: PlayersRepository, grounds: Grounds, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        repository: PlayersRepository,
+        grounds: Grounds,
+        clock: Callable[[], int],
+        store: Store,
+        keyring: Keyring,
+        audit: Audit,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._audit = audit
         self._repository = repository
         self._grounds = grounds
         self._clock = clock
 
-    async def risk(self, player: str, query: RiskQuery) -> bytes:
-        """The answer's JSON: the score now, as its reader needs it.
+    async def risk(self, player: str, query: RiskQuery, who: Principal) -> bytes:
+        """The answer's JSON: the score now, as its reader needs it; that somebody looked is recorded.
+
+        What the platform fetches for the player themself is no view of theirs by another.
 
         Raises
         ------
         Problem
-            Nothing is known of the player.
+            Nothing is known of the player, or who asks may not read what is meant for this reader.
         """
+        needed: Scope = "players:tell" if query.reader == "player" else "players:read"
+        if needed not in who.scopes:
+            raise Problem(FORBIDDEN, f"It takes {needed}.")
         snapshot = await self._repository.risk(player)
         if snapshot is None:
             raise Problem(UNKNOWN_PLAYER, "No event of this player has been judged here.")
@@ -59,4 +80,9 @@ class PlayersService:
         # A clock behind the events must not make an episode younger than it was.
         now_us = max(self._clock(), snapshot.at_us)
         case = make_case(snapshot.standings, now_us, scoring, rules)
-        return msgspec.json.encode(explain(case, query.reader, query.language))
+        answer = msgspec.json.encode(explain(case, query.reader, query.language))
+        if query.reader != "player" or who.role != "platform":
+            async with self._store.write() as session:
+                subject = f"player:{self._keyring.pseudonym(player)}"
+                self._audit.tell(session, who.actor, "player.viewed", subject, reader=query.reader)
+        return answer
