@@ -38,10 +38,14 @@ async def test_a_message_arrives_signed_and_as_it_was_put(house: House, receiver
 
 async def test_what_is_rolled_back_is_never_sent(house: House, receiver: Receiver) -> None:
     endpoint = await house.open(receiver.url)
-    with pytest.raises(RuntimeError):
+
+    async def put_and_fail() -> None:
         async with house.ground.store.write() as session:
             await house.outbox.put(session, endpoint.id, "referral.created", {}, subject="referral:1")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await put_and_fail()
     async with delivering(house) as office:
         await office.rest(house)
     assert receiver.received == []
@@ -86,7 +90,9 @@ async def test_an_answer_is_read_to_16_kib_and_no_further(house: House, receiver
     assert answers == [b"x" * 16_384, b""]
 
 
-async def test_two_messages_of_one_subject_never_overtake_each_other(house: House, receiver: Receiver) -> None:
+async def test_two_messages_of_one_subject_never_overtake_each_other(
+    house: House, receiver: Receiver
+) -> None:
     endpoint = await house.open(receiver.url)
     arrived, go_on = asyncio.Event(), asyncio.Event()
 

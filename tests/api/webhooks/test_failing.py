@@ -20,9 +20,9 @@ def options(**other: Any) -> Options:
     return Options(**({"gather_s": 0.001, "idle_s": 0.01, "jitter": 0, "timeout_s": 5} | other))
 
 
-def failing(status: int = 500, **headers: str) -> Any:
+def failing(status: int = 500) -> Any:
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        return web.Response(status=status)
 
     return answer
 
@@ -74,22 +74,24 @@ async def test_a_failure_is_tried_again_on_schedule_and_given_up_at_its_end(
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (web.Response(status=500), ("refused", 500)),
-        (web.Response(status=404), ("refused", 404)),
-        (web.Response(status=301, headers={"location": "/elsewhere"}), ("redirected", 301)),
-        (web.Response(status=304), ("redirected", 304)),
+        (lambda: web.Response(status=500), ("refused", 500)),
+        (lambda: web.Response(status=404), ("refused", 404)),
+        (lambda: web.Response(status=301, headers={"location": "/elsewhere"}), ("redirected", 301)),
+        (lambda: web.Response(status=304), ("redirected", 304)),
         (None, ("unreachable", None)),
     ],
 )
 async def test_anything_but_2xx_is_a_failure(
-    house: House, receiver: Receiver, answer: web.Response | None, outcome: tuple[str, int | None]
+    house: House, receiver: Receiver, answer: Any, outcome: tuple[str, int | None]
 ) -> None:
     async def break_off(request: web.Request) -> web.Response:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
 
-    receiver.answers = [break_off if answer is None else answer.__class__(status=answer.status, headers=answer.headers)]
+    receiver.answers = [
+        break_off if answer is None else answer.__class__(status=answer.status, headers=answer.headers)
+    ]
     message_id = await house.put(await house.open(receiver.url))
     async with delivering(house) as office:
         await office.rest(house)
@@ -131,11 +133,11 @@ async def test_2xx_is_2xx_although_the_rest_of_the_answer_gets_lost(house: House
 
 
 async def test_410_ends_it_until_somebody_enables_it_again(house: House, receiver: Receiver) -> None:
-    endpoint = await house.open(receiver.url, burst=1, rate_per_s=1)
+    endpoint = await house.open(receiver.url)
     desk = await house.open(receiver.url + "/desk", owner="desk", owner_id=None)
     first, second = await house.put(endpoint), await house.put(endpoint)
     receiver.answers = [web.Response(status=410)]
-    async with delivering(house) as office:
+    async with delivering(house, options(most_of_one=1)) as office:
         await office.rest(house)
         assert (await house.endpoint(endpoint)).state == "gone"
         third = await house.put(endpoint)
@@ -143,12 +145,9 @@ async def test_410_ends_it_until_somebody_enables_it_again(house: House, receive
         assert [each["data"]["reason"] for each in await house.bodies(desk)] == ["gone"]
         async with house.ground.store.write() as session:
             await house.endpoints.enable(session, endpoint.id, "key:1")
-        async with house.ground.store.write() as session:  # so that the test need not wait a second each
-            row = await session.get_one(type(endpoint), endpoint.id)
-            row.rate_per_s, row.burst = 1000, 10
         await office.rest(house)
     assert [(await house.message(each)).state for each in (first, second, third)] == ["delivered"] * 3
-    assert [each["type"] for each in await house.bodies(desk)] == ["partner.down", "partner.up"]
+    assert {each["type"] for each in await house.bodies(desk)} == {"partner.down", "partner.up"}
     assert await house.audited("endpoint.") == [
         "endpoint.opened",
         "endpoint.opened",
@@ -158,7 +157,9 @@ async def test_410_ends_it_until_somebody_enables_it_again(house: House, receive
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_holds_the_whole_endpoint_back(house: House, receiver: Receiver, status: int) -> None:
+async def test_retry_after_holds_the_whole_endpoint_back(
+    house: House, receiver: Receiver, status: int
+) -> None:
     endpoint = await house.open(receiver.url)
     first = await house.put(endpoint)
     receiver.answers = [web.Response(status=status, headers={"retry-after": "3600"})]
@@ -220,7 +221,7 @@ async def test_an_endpoint_that_keeps_failing_is_left_alone_and_probed_one_at_a_
     receiver.always = failing()
     for _ in range(40):
         await house.put(endpoint)
-    made = options(most_of_one=10)
+    made = options(most_of_one=1)
     async with delivering(house, made) as office:
         await office.rest(house)
         assert len(receiver.received) == 10
@@ -242,11 +243,11 @@ async def test_a_breaker_outlives_the_office_and_closes_with_the_first_success(
     receiver.always = failing()
     for _ in range(30):
         await house.put(endpoint)
-    async with delivering(house, options(most_of_one=10)) as office:
+    async with delivering(house, options(most_of_one=1)) as office:
         await office.rest(house)
     assert len(receiver.received) == 10
     receiver.always = None
-    async with delivering(house, options(most_of_one=10)) as office:
+    async with delivering(house, options(most_of_one=1)) as office:
         await office.rest(house)
         assert len(receiver.received) == 10
         house.clock.forward(30)
@@ -290,8 +291,8 @@ async def test_two_dead_endpoints_of_the_desk_do_not_tell_of_each_other_for_ever
             await office.rest(house)
             house.clock.forward(3600)
         types = [each["type"] for desk in desks for each in await house.bodies(desk)]
-    assert sorted(types) == ["alert.opened", "delivery.given_up", "partner.down", "partner.down"] or len(types) < 8
-    assert types.count("delivery.given_up") <= 3
+    assert len(types) <= 4
+    assert types.count("delivery.given_up") == types.count("alert.opened") == 1
 
 
 async def test_what_is_of_no_use_any_more_is_dropped_unsent(house: House, receiver: Receiver) -> None:
@@ -400,5 +401,3 @@ async def test_a_slow_endpoint_does_not_hold_up_others(house: House, receiver: R
         go_on.set()
         await office.rest(house)
     assert len({each.id for each in receiver.received}) == 155
-
-

@@ -41,7 +41,7 @@ delays = st.lists(
 def test_a_bucket_never_overflows(
     rate: int, burst: int, work: list[tuple[int, int, int]], crashes: list[int]
 ) -> None:
-    """Each request: (idle before, way there, way back); after some, the office ends and another takes over."""
+    """Each request: (idle before, way there, way back); after some, another office takes over."""
     pace, now_us = Pace(rate, burst, 0), 0
     arrivals: list[int] = []
     under_way: list[int] = []  # when each is over
@@ -60,13 +60,13 @@ def test_a_bucket_never_overflows(
                 written_us = pace.freed_us
             if pace.free(now_us):
                 break
-            coming = [each for each in (pace.next_us(now_us), *under_way) if each is not None and each > now_us]
-            now_us = min(coming)
+            coming = (pace.next_us(now_us), *under_way)
+            now_us = min(each for each in coming if each is not None and each > now_us)
         pace.take()
         arrivals.append(now_us + there_us)
         under_way.append(now_us + there_us + back_us)
     bucket = Bucket(rate, burst)
-    assert all([bucket.admits(each) for each in sorted(arrivals)])
+    assert all(bucket.admits(each) for each in sorted(arrivals))
 
 
 def test_a_full_backlog_goes_out_at_the_whole_rate() -> None:

@@ -19,7 +19,9 @@ NOW_US = NOW_S * 1_000_000
 BODY = b'{"data":{},"timestamp":"2026-01-01T12:00:00.000Z","type":"endpoint.test"}'
 
 
-def headers(secrets: list[str], message_id: str = "msg_1", at_s: int = NOW_S, body: bytes = BODY) -> dict[str, str]:
+def headers(
+    secrets: list[str], message_id: str = "msg_1", at_s: int = NOW_S, body: bytes = BODY
+) -> dict[str, str]:
     """The headers of a signed message."""
     return {
         "webhook-id": message_id,
@@ -138,7 +140,9 @@ def test_no_header_makes_verifying_fail_otherwise(told: dict[str, str]) -> None:
         signatures.verify(keys, told, BODY, NOW_US)
 
 
-@pytest.mark.parametrize("key", ["", "whsec_", "whsec_AAAA", "whpk_AAAA", "whsec_!", "whsk_" + "A" * 43 + "=", "x"])
+@pytest.mark.parametrize(
+    "key", ["", "whsec_", "whsec_AAAA", "whpk_AAAA", "whsec_!", "whsk_" + "A" * 43 + "=", "x"]
+)
 def test_a_key_that_is_none_is_told_without_being_repeated(key: str) -> None:
     with pytest.raises(ValueError, match="wh") as told:
         signatures.checked_key(key)
