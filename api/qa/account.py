@@ -9,8 +9,8 @@ import msgspec
 from api.qa.scene import Check, Scene
 
 CAD = {"currency": "CAD"}
-FIRST, SECOND, AFTERWARDS, TAKEN_BACK, THIRD = 1_000, 2_000, 1_500, 4_000, 2_500
-"""Minor units; `SECOND` is later replaced by `AFTERWARDS`."""
+FIRST, SECOND, AFTERWARDS, TAKEN_BACK, THIRD = 10_337, 20_731, 15_913, 40_129, 25_457
+"""Minor units, such as occur nowhere by chance; `SECOND` is later replaced by `AFTERWARDS`."""
 
 
 async def open_accounts(scene: Scene) -> Check:
@@ -62,42 +62,37 @@ async def keep_what_was_refused(scene: Scene) -> Check:
     kept = [
         each["reason"]
         for each in await scene.dead_letters()
-        if scene.flagged in each["event"] and amount in each["event"]
+        if scene.flagged in each["original"] and amount in each["original"]
     ]
     return Check(["conflict"], kept)
 
 
+async def take_back(scene: Scene) -> Check:
+    """A deposit that never was is voided."""
+    void = scene.event(scene.flagged, "void", "v9", 30, target="d9", voided=_carried(scene, 25, TAKEN_BACK))
+    return Check({"accepted": 2}, await scene.send(_deposit(scene, "d9", 25, TAKEN_BACK), void))
+
+
 async def fail_and_reconcile(scene: Scene) -> Check:
-    """A payment fails, and goes through at the second attempt."""
+    """A payment fails, goes through at the second attempt, and its amount is corrected afterwards."""
     failed = scene.event(
         scene.flagged, "deposit_failed", "f2", 40, amount=SECOND, payment="pay-2", session="s1", **CAD
     )
-    return Check(
-        {"accepted": 2}, await scene.send(failed, _deposit(scene, "d2", 60, SECOND, payment="pay-2"))
-    )
-
-
-async def correct(scene: Scene) -> Check:
-    """Its amount is corrected afterwards, and another deposit is taken back."""
-    at = (scene.event(scene.flagged, "deposit", "x", 60), scene.event(scene.flagged, "deposit", "x", 80))
-    second, taken_back = (
-        _carried(line, amount) for line, amount in zip(at, (SECOND, TAKEN_BACK), strict=True)
-    )
-    second["payment"] = "pay-2"
+    second = _carried(scene, 60, SECOND, payment="pay-2")
     return Check(
         {"accepted": 3},
         await scene.send(
+            failed,
+            _deposit(scene, "d2", 60, SECOND, payment="pay-2"),
             _deposit(scene, "d2b", 60, AFTERWARDS, payment="pay-2", replaces="d2", replaced=second),
-            _deposit(scene, "d9", 80, TAKEN_BACK),
-            scene.event(scene.flagged, "void", "v9", 90, target="d9", voided=taken_back),
         ),
     )
 
 
-def _carried(line: bytes, amount: int) -> dict[str, Any]:
-    told = msgspec.json.decode(line)
-    kept = {name: told[name] for name in ("type", "ts", "jurisdiction")}
-    return {**kept, "amount": amount, "session": "s1", **CAD}
+def _carried(scene: Scene, at_s: float, amount: int, **more: Any) -> dict[str, Any]:
+    """A deposit as its correction carries it."""
+    told = msgspec.json.decode(_deposit(scene, "-", at_s, amount, **more))
+    return {name: value for name, value in told.items() if name not in ("id", "source", "player")}
 
 
 async def alert_on_what_is_left(scene: Scene) -> Check:
@@ -109,12 +104,17 @@ async def alert_on_what_is_left(scene: Scene) -> Check:
         found = [each for each in answer.body["items"] if each["rule"].startswith("deposits-within-session@")]
         if found:
             scene.keep("alert of deposits", found[0])
-        figures = [{each["name"]: each["value"] for each in alert["evidence"]} for alert in found]
+        figures = [
+            {each["name"]: each["value"] for each in alert["evidence"] if each["name"]} for alert in found
+        ]
         said = [alert["explanation"] for alert in found]
-        return Check(expected, [figures, said])
+        return Check(expected, {"figures": figures, "told": said})
 
     total = FIRST + AFTERWARDS + THIRD
-    expected = [[{"deposits": 3}], [f"3 deposits within one session, {total / 100:.2f} CAD in all"]]
+    expected = {
+        "figures": [{"deposits": 3}],
+        "told": [f"3 deposits within one session, {total / 100:.2f} CAD in all"],
+    }
     return await scene.eventually(look)
 
 
@@ -144,8 +144,15 @@ async def say_words_of_distress(scene: Scene) -> Check:
         if found:
             scene.keep("alert of distress", found[0])
         return Check(
-            [["critical", "L4", "open"]],
-            [[each["severity"], each["work"]["level"], each["work"]["state"]] for each in found],
+            [{"severity": "critical", "level": "L4", "state": "open"}],
+            [
+                {
+                    "severity": each["severity"],
+                    "level": each["work"]["level"],
+                    "state": each["work"]["state"],
+                }
+                for each in found
+            ],
         )
 
     return await scene.eventually(look)

@@ -20,7 +20,11 @@ async def find_it_in_the_queue(scene: Scene) -> Check:
         answer = await scene.service.get("agent", "/v1/alerts", order="queue", limit=500, **more)
         for each in answer.body["items"]:
             if each["id"] == alert["id"]:
-                return Check([True, False], [each["work"]["due_at"] is not None, each["work"]["overdue"]])
+                work = each["work"]
+                return Check(
+                    {"has a deadline": True, "overdue": False},
+                    {"has a deadline": work["due_at"] is not None, "overdue": work["overdue"]},
+                )
         cursor = answer.body["next_cursor"]
     return Check("in the queue", "not there")
 
@@ -30,7 +34,7 @@ async def take_it(scene: Scene) -> Check:
     alert = scene.kept("alert of distress")["id"]
     answer = await scene.service.post("agent", f"/v1/alerts/{alert}/assign", {"to": "me"})
     assignee = answer.body.get("assignee")
-    return Check([200, True], [answer.status, assignee is not None])
+    return Check({"status": 200, "has it": True}, {"status": answer.status, "has it": assignee is not None})
 
 
 async def tell_the_platform(scene: Scene) -> Check:
@@ -42,8 +46,14 @@ async def tell_the_platform(scene: Scene) -> Check:
         if len(asked) == len(MACHINES):
             scene.keep("what the platform is asked", asked)
         off = [each["player"] for each in scene.platform.of("marketing.suppressed") if each["level"] == "L4"]
-        seen = [sorted(each["action"] for each in asked), off.count(scene.flagged), scene.platform.refused]
-        return Check([MACHINES, 1, 0], seen)
+        return Check(
+            {"asked for": MACHINES, "marketing off": 1, "refused": 0},
+            {
+                "asked for": sorted(each["action"] for each in asked),
+                "marketing off": off.count(scene.flagged),
+                "refused": scene.platform.refused,
+            },
+        )
 
     return await scene.eventually(look)
 
@@ -54,17 +64,17 @@ async def carry_it_out(scene: Scene) -> Check:
     for each in scene.kept("what the platform is asked"):
         said = {"outcome": "done", "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
         answer = await scene.service.post("platform", f"/v1/interventions/{each['id']}/acknowledge", said)
-        states.append([answer.status, answer.body.get("state")])
-    return Check([[200, "done"]] * len(MACHINES), states)
+        states.append(answer.body.get("state") or answer.problem)
+    return Check(["done"] * len(MACHINES), states)
 
 
 async def keep_marketing_away(scene: Scene) -> Check:
     """Marketing has to stay away from the flagged player, and from nobody else."""
-    found = []
-    for player in (scene.flagged, scene.normal):
+    found = {}
+    for name, player in (("flagged", scene.flagged), ("normal", scene.normal)):
         answer = await scene.service.get("platform", f"/v1/players/{player}/marketing")
-        found.append(answer.body.get("suppressed"))
-    return Check([True, False], found)
+        found[name] = answer.body.get("suppressed")
+    return Check({"flagged": True, "normal": False}, found)
 
 
 async def act(scene: Scene) -> Check:
@@ -72,7 +82,8 @@ async def act(scene: Scene) -> Check:
     alert = scene.kept("alert of distress")["id"]
     done = {"action": "human_contact", "outcome": "done", "code": "spoken"}
     answer = await scene.service.post("agent", f"/v1/alerts/{alert}/actions", done)
-    return Check([201, "acted"], [answer.status, (answer.body.get("work") or {}).get("state")])
+    state = (answer.body.get("work") or {}).get("state")
+    return Check({"status": 201, "alert": "acted"}, {"status": answer.status, "alert": state})
 
 
 async def act_once(scene: Scene) -> Check:
@@ -85,8 +96,12 @@ async def act_once(scene: Scene) -> Check:
     shown = await scene.service.get("agent", f"/v1/alerts/{alert}")
     reviews = [each["id"] for each in shown.body["actions"] if each["action"] == "human_review"]
     return Check(
-        [201, 201, [first.body.get("id")]],
-        [first.status, again.status, reviews],
+        {"statuses": [201, 201], "reviews": 1, "the same": True},
+        {
+            "statuses": [first.status, again.status],
+            "reviews": len(reviews),
+            "the same": reviews == [first.body.get("id")] == [again.body.get("id")],
+        },
     )
 
 
@@ -95,8 +110,14 @@ async def judge(scene: Scene) -> Check:
     alert = scene.kept("alert of distress")["id"]
     given = {"verdict": "confirmed", "reasons": ["player_confirmed"]}
     answer = await scene.service.post("agent", f"/v1/alerts/{alert}/verdict", given)
-    seen = [answer.status, answer.body.get("verdict"), answer.body.get("state")]
-    return Check([201, "confirmed", "closed"], seen)
+    return Check(
+        {"status": 201, "verdict": "confirmed", "alert": "closed"},
+        {
+            "status": answer.status,
+            "verdict": answer.body.get("verdict"),
+            "alert": answer.body.get("state"),
+        },
+    )
 
 
 async def leave_nothing_undone(scene: Scene) -> Check:
@@ -106,7 +127,10 @@ async def leave_nothing_undone(scene: Scene) -> Check:
     done = {"action": "human_review", "outcome": "done", "code": "right"}
     answer = await scene.service.post("agent", f"/v1/alerts/{alert}/actions", done)
     after = await _without_action(scene)
-    return Check([[alert], 201, []], [before, answer.status, after])
+    return Check(
+        {"before": [alert], "status": 201, "after": []},
+        {"before": before, "status": answer.status, "after": after},
+    )
 
 
 async def _without_action(scene: Scene) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from api.demo.partner import entry
 from api.qa.scene import Check, Scene
 
+OK = {"redis": "ok", "detector": "ok"}
 CONTACT_AFTER_S = 1.0
 """How long the organisation takes to reach a player."""
 
@@ -16,7 +17,8 @@ async def answer_at_all(scene: Scene) -> Check:
 
     async def look() -> Check:
         answer = await scene.service.get("platform", "/readyz")
-        return Check(200, answer.status)
+        checks = answer.body.get("checks", answer.body)
+        return Check({"status": 200, **OK}, {"status": answer.status, **checks})
 
     return await scene.eventually(look)
 
@@ -43,6 +45,9 @@ async def open_the_platforms_endpoint(scene: Scene) -> Check:
     await scene.service.post("admin", f"/v1/endpoints/{opened.body['id']}/test")
 
     async def look() -> Check:
-        return Check([1, 0], [len(scene.platform.of("endpoint.test")), scene.platform.refused])
+        return Check(
+            {"received": 1, "refused": 0},
+            {"received": len(scene.platform.of("endpoint.test")), "refused": scene.platform.refused},
+        )
 
     return await scene.eventually(look)

@@ -14,7 +14,9 @@ async def give_nothing_away(scene: Scene) -> Check:
     amounts = [account.FIRST, account.SECOND, account.AFTERWARDS, account.TAKEN_BACK, account.THIRD]
     marks = [scene.run, *TYPED.values(), *map(str, amounts), "score", "session"]
     found = sorted({mark for mark in marks for each in messages if mark in each})
-    return Check([True, []], [len(messages) >= 2, found])
+    return Check(
+        {"messages": True, "found in them": []}, {"messages": bool(messages), "found in them": found}
+    )
 
 
 async def deliver_everything(scene: Scene) -> Check:
@@ -34,4 +36,6 @@ async def deliver_everything(scene: Scene) -> Check:
 async def verify_the_chain(scene: Scene) -> Check:
     """The audit chain verifies."""
     answer = await scene.service.get("compliance", "/v1/audit/verify")
-    return Check([200, True], [answer.status, answer.body.get("intact")])
+    return Check(
+        {"status": 200, "intact": True}, {"status": answer.status, "intact": answer.body.get("intact")}
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from api.demo.aid.organisation import RESOURCES
 from api.demo.aid.protocol import Callback
 from api.demo.aid.signing import Ed25519Signer
 from api.qa.scene import Check, Scene
@@ -19,7 +20,10 @@ async def press_help(scene: Scene) -> Check:
     """The flagged player presses help and is asked, about one organisation by its name."""
     prompt = await _ask_for_help(scene, scene.flagged)
     asks = [each["asks"] for each in prompt["texts"]]
-    return Check([scene.partner, ["referral", "outcome"]], [prompt["partner"]["id"], asks])
+    return Check(
+        {"names": scene.partner, "asks": ["referral", "outcome"]},
+        {"names": prompt["partner"]["id"], "asks": asks},
+    )
 
 
 async def _ask_for_help(scene: Scene, player: str) -> dict[str, Any]:
@@ -42,7 +46,10 @@ async def see_the_prompt(scene: Scene) -> Check:
     prompt = scene.kept(f"prompt of {scene.flagged}")
     shown = await scene.service.get("platform", f"/v1/players/{scene.flagged}/prompts")
     known = (await scene.aid.look())["referrals"]
-    return Check([[prompt["id"]], 0], [[each["id"] for each in shown.body["items"]], len(known)])
+    return Check(
+        {"prompts": [prompt["id"]], "known to it": 0},
+        {"prompts": [each["id"] for each in shown.body["items"]], "known to it": len(known)},
+    )
 
 
 async def refuse_other_words(scene: Scene) -> Check:
@@ -51,7 +58,10 @@ async def refuse_other_words(scene: Scene) -> Check:
     forged = _answer(prompt, referral=True, outcome=True)
     forged["texts"] = [{**each, "hash": "0" * 64} for each in forged["texts"]]
     answer = await scene.service.post("platform", f"/v1/prompts/{prompt['id']}/answer", forged)
-    return Check([True, 0], [400 <= answer.status < 500, len((await scene.aid.look())["referrals"])])
+    known = (await scene.aid.look())["referrals"]
+    return Check(
+        {"problem": "text-changed", "known to it": 0}, {"problem": answer.problem, "known to it": len(known)}
+    )
 
 
 async def agree(scene: Scene) -> Check:
@@ -65,8 +75,14 @@ async def agree(scene: Scene) -> Check:
     referral = answer.body.get("referral") or {}
     if referral:
         scene.keep("referral", referral)
-    seen = [answer.body.get("agreed"), bool(referral.get("code")), bool(answer.body.get("signposts"))]
-    return Check([True, True, True], seen)
+    return Check(
+        {"agreed": True, "has a code": True, "other help is named": True},
+        {
+            "agreed": answer.body.get("agreed"),
+            "has a code": bool(referral.get("code")),
+            "other help is named": bool(answer.body.get("signposts")),
+        },
+    )
 
 
 def _answer(prompt: dict[str, Any], **said: bool) -> dict[str, Any]:
@@ -111,32 +127,37 @@ async def reach_the_partner(scene: Scene) -> Check:
 
 async def show_the_link(scene: Scene) -> Check:
     """Its answer comes through: the player sees that it has the referral, and its link."""
-    return await _as_the_player_sees(scene, {"acknowledged", "contacted", "closed"}, link=True)
+    return await _as_the_player_sees(scene, "acknowledged", "contacted")
 
 
 async def hear_that_the_player_was_reached(scene: Scene) -> Check:
     """It says that it reached the player; the player sees so, and the platform is told."""
-    seen = await _as_the_player_sees(scene, {"contacted", "closed"}, link=True)
+    seen = await _as_the_player_sees(scene, "contacted")
     if not seen.passed:
         return seen
     token = scene.kept("referral")["token"]
 
     async def look() -> Check:
         told = [each["state"] for each in scene.platform.of("referral.changed") if each["referral"] == token]
-        return Check([True, 0], ["contacted" in told, scene.platform.refused])
+        return Check(
+            {"told": True, "refused": 0}, {"told": "contacted" in told, "refused": scene.platform.refused}
+        )
 
     return await scene.eventually(look)
 
 
-async def _as_the_player_sees(scene: Scene, states: set[str], *, link: bool) -> Check:
+async def _as_the_player_sees(scene: Scene, *states: str) -> Check:
+    """The referral as the player is shown it, once it is in one of some states."""
     token = scene.kept("referral")["token"]
 
     async def look() -> Check:
         answer = await scene.service.get("platform", f"/v1/players/{scene.flagged}/prompts")
-        (found,) = [each for each in answer.body["referrals"] if each["token"] == token] or [{}]
-        linked = str(found.get("link")).startswith("https://resources.aid.example/")
-        one_of = found["state"] if found.get("state") in states else sorted(states)
-        return Check([one_of, link], [found.get("state"), linked])
+        found: dict[str, Any] = next((e for e in answer.body["referrals"] if e["token"] == token), {})
+        state = found.get("state")
+        return Check(
+            {"state": state if state in states else " or ".join(states), "link": RESOURCES},
+            {"state": state, "link": found.get("link")},
+        )
 
     return await scene.eventually(look)
 
@@ -163,11 +184,18 @@ async def withdraw(scene: Scene) -> Check:
 
     async def look() -> Check:
         found = (await scene.aid.look())["referrals"][referral["token"]]
-        return Check(expected, [answer.status, found["state"], found["contact"]])
+        return Check(
+            {"status": 200, "partner told": True, "state there": "withdrawn", "contact there": None},
+            {
+                "status": answer.status,
+                "partner told": answer.body.get("partner_told"),
+                "state there": found["state"],
+                "contact there": found["contact"],
+            },
+        )
 
-    expected = [200, "withdrawn", None]
     check = await scene.eventually(look)
-    return check if not check.passed else await _as_the_player_sees(scene, {"withdrawn"}, link=False)
+    return check if not check.passed else await _as_the_player_sees(scene, "withdrawn")
 
 
 async def refuse(scene: Scene) -> Check:
@@ -179,11 +207,11 @@ async def refuse(scene: Scene) -> Check:
         "compliance", "/v1/deliveries", endpoint=scene.kept("partner")["endpoint"], type="referral.created"
     )
     return Check(
-        [False, None, True, 1],
-        [
-            answer.body.get("agreed"),
-            answer.body.get("referral"),
-            bool(answer.body.get("signposts")),
-            len(sent.body["items"]),
-        ],
+        {"agreed": False, "referral": None, "other help is named": True, "ever sent": 1},
+        {
+            "agreed": answer.body.get("agreed"),
+            "referral": answer.body.get("referral"),
+            "other help is named": bool(answer.body.get("signposts")),
+            "ever sent": len(sent.body["items"]),
+        },
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from api.qa.scene import Check, NotReached, Scene
 from detector.errors import TiltwatchError
@@ -54,7 +53,18 @@ async def _row(part: str, step: Step, scene: Scene) -> Row:
 
 
 def _told(value: Any) -> str:
-    """A value as it stands in the table."""
-    if isinstance(value, str):
-        return value
-    return msgspec.json.encode(value, order="sorted").decode()
+    """A value as it stands in the table.
+
+    >>> _told({"states": ["done", "done"], "overdue": False, "left": []})
+    'states: done, done; overdue: no; left: nothing'
+    """
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return "; ".join(f"{name}: {_told(each)}" for name, each in value.items())
+        case list() | tuple():
+            return ", ".join(_told(each) for each in value) or "nothing"
+    return str(value)

@@ -82,7 +82,7 @@ async def system(settings: Settings, running: Embedded) -> AsyncIterator[System]
 
 
 async def dead_letters(redis_url: str) -> list[Mapping[str, str]]:
-    """What was refused: `event` as it came, and `reason`."""
+    """What was refused: `original` as it came, and the `reason`."""
     redis = Redis.from_url(redis_url, protocol=2)
     try:
         entries: Any = await redis.xrange(DEAD)

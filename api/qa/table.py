@@ -18,7 +18,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
     """The table of passed and failed, and the sum."""
     table = Table(show_lines=True)
     for head in ("", "part", "step", "expected", "seen"):
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for row in rows:
         mark = Text("passed", style="green") if row.passed else Text("FAILED", style="bold red")
         table.add_row(mark, *(Text(each) for each in (row.part, row.what, row.expected, row.seen)))
