@@ -72,7 +72,7 @@ async def test_from_events_to_what_each_reader_is_told(valkey: Server, redis: Re
             for n in range(3):
                 await post(client, event(f"e{n}", NOW_US - (5 - n) * MINUTE_US, "p1"))
             await asyncio.to_thread(wait_for, lambda: alerts(redis))
-        (alert,) = (await client.get("/v1/alerts")).json()["items"]
+        (alert,) = alerts(redis)
         agent = await read(client, "p1")
         assert (agent["reader"], agent["as_of"]) == ("agent", "2026-01-01T12:00:00.000Z")
         assert agent["score"] == alert["score"] == packaged_scoring().weights[2]

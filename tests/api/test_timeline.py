@@ -134,14 +134,14 @@ async def test_newest_first_as_they_came_with_alerts_in_their_place(
         assert (page["next_cursor"], page["unreadable"]) == (None, [])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_pages_over_days_leave_nothing_out_and_show_nothing_twice(
     valkey: Server, redis: Redis, tmp_path: Path, store_url: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     async with desk(valkey, tmp_path, store_url) as each:
         expected: list[tuple[int, int, int, str]] = []
-        for number in range(120):
+        for number in range(40):
             # Some are days late, many happen at one instant.
             at_us = each.clock.us - dice.choice((0, 0, MINUTE_US, 2 * DAY_US)) // MINUTE_US * MINUTE_US
             player = dice.choice(("p1", "p2"))
@@ -153,7 +153,7 @@ async def test_pages_over_days_leave_nothing_out_and_show_nothing_twice(
                 expected.append((at_us, 1, number, f"a{number:04}"))
             each.clock.us += dice.choice((0, MINUTE_US, DAY_US // 3))
         expected.sort(reverse=True)
-        for limit in (1, 7, 500):
+        for limit in (1, 6, 500):
             assert ids(await each.all_pages(limit=limit)) == [id_ for *_, id_ in expected]
 
 
