@@ -108,8 +108,7 @@ class Bridge:
         now_us = self._clock()
         rows = {row["id"]: row for each in alerts if (row := _read(each, self._row, now_us)) is not None}
         new = await repository.add_alerts(session, list(rows.values()))
-        for alert_id in new:
-            await self._tell(session, rows[alert_id])
+        await self._tell(session, [rows[alert_id] for alert_id in new])
         told = [found for each in interventions if (found := _read(each, _intervention)) is not None]
         asked = await self._asking.take(session, told)
         # Where the interventions of an alert came before it, somebody may have been quicker than it was.
@@ -154,25 +153,18 @@ class Bridge:
             "verdicts": 0,
         }
 
-    async def _tell(self, session: AsyncSession, row: dict[str, Any]) -> None:
-        """Have it on record that an alert is owed something, and let agents know of a grave one."""
-        if row["due_us"] == NEVER_US:
-            return
-        level, severity = row["level"], row["severity"]
-        due_at = rfc3339_ms(row["due_us"])
-        Audit.tell(
-            session,
-            ACTOR,
-            "alert.opened",
-            f"alert:{row['id']}",
-            rule=row["rule"],
-            level=level,
-            severity=severity,
-            due_at=due_at,
-        )
-        if is_grave(level, severity):
-            data = {"alert": row["id"], "level": level, "severity": severity, "due_at": due_at}
-            await self._outbox.tell(session, "desk", "alert.opened", data, subject=f"alert:{row['id']}")
+    async def _tell(self, session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+        """Have it on record that alerts are owed something, and let agents know of the grave ones."""
+        grave = []
+        for row in rows:
+            if row["due_us"] == NEVER_US:
+                continue
+            subject, due_at = f"alert:{row['id']}", rfc3339_ms(row["due_us"])
+            told = {"level": row["level"], "severity": row["severity"], "due_at": due_at}
+            Audit.tell(session, ACTOR, "alert.opened", subject, rule=row["rule"], **told)
+            if is_grave(row["level"], row["severity"]):
+                grave.append((subject, {"alert": row["id"], **told}))
+        await self._outbox.tell_all(session, "desk", "alert.opened", grave)
 
 
 def _note_row(body: bytes, now_us: int, number: int) -> dict[str, Any]:

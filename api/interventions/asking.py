@@ -14,7 +14,6 @@ from api.interventions import repository
 from api.keyring import Keyring
 from api.store.adding import storable
 from api.webhooks.outbox import Outbox
-from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import HUMAN, SUPPRESSING
 from detector.ladder.interventions import Intervention
 
@@ -47,8 +46,7 @@ class Asking:
         rows = [self._row(each, now_us, ordered_by) for each in by_id.values()]
         new = [by_id[each] for each in await repository.add(session, rows)]
         await repository.suppress(session, [_suppression(each) for each in new if each.action in SUPPRESSING])
-        for each in new:
-            await self._tell(session, each, now_us, ordered_by or DETECTOR)
+        await self._tell(session, new, now_us, ordered_by or DETECTOR)
         return len(new)
 
     def _row(self, each: Intervention, now_us: int, ordered_by: str | None) -> dict[str, Any]:
@@ -71,43 +69,50 @@ class Asking:
             "body": each.to_json().decode(),
         }
 
-    async def _tell(self, session: AsyncSession, each: Intervention, now_us: int, actor: str) -> None:
-        subject = f"intervention:{each.id}"
-        Audit.tell(
-            session,
-            actor,
-            "intervention.asked",
-            subject,
-            asked=each.action,
-            level=each.level,
-            alert=each.alert,
-            due_at=each.due_at,
-            ladder=each.ladder,
-        )
-        if each.action in HUMAN or (each.ends_us is not None and each.ends_us <= now_us):
-            return
-        body = msgspec.to_builtins(each)
-        await self._outbox.tell(session, "platform", "intervention.asked", body, subject=subject)
-        if each.action in SUPPRESSING:
-            data = {
-                "player": each.player,
-                "action": each.action,
-                "until": each.until,
-                "level": each.level,
-                "jurisdiction": each.jurisdiction,
-                "intervention": each.id,
-            }
-            await self._outbox.tell(
-                session, "platform", "marketing.suppressed", data, subject=f"marketing:{each.id}"
-            )
+    async def _tell(
+        self, session: AsyncSession, new: Sequence[Intervention], now_us: int, actor: str
+    ) -> None:
+        """Have it on record, and on its way to the platform's webhooks."""
+        asked, suppressed = [], []
+        for each in new:
             Audit.tell(
                 session,
                 actor,
-                "marketing.suppressed",
-                f"player:{self._keyring.pseudonym(each.player)}",
-                until=each.until or rfc3339_ms(now_us),
-                intervention=each.id,
+                "intervention.asked",
+                f"intervention:{each.id}",
+                asked=each.action,
+                level=each.level,
+                alert=each.alert,
+                due_at=each.due_at,
+                ladder=each.ladder,
             )
+            if each.action in HUMAN or (each.ends_us is not None and each.ends_us <= now_us):
+                continue
+            asked.append((f"intervention:{each.id}", msgspec.to_builtins(each)))
+            if each.action in SUPPRESSING:
+                suppressed.append((f"marketing:{each.id}", _suppressed(each)))
+                player = f"player:{self._keyring.pseudonym(each.player)}"
+                Audit.tell(
+                    session,
+                    actor,
+                    "marketing.suppressed",
+                    player,
+                    until=each.until,
+                    intervention=each.id,
+                )
+        await self._outbox.tell_all(session, "platform", "intervention.asked", asked)
+        await self._outbox.tell_all(session, "platform", "marketing.suppressed", suppressed)
+
+
+def _suppressed(each: Intervention) -> dict[str, Any]:
+    return {
+        "player": each.player,
+        "action": each.action,
+        "until": each.until,
+        "level": each.level,
+        "jurisdiction": each.jurisdiction,
+        "intervention": each.id,
+    }
 
 
 def _suppression(each: Intervention) -> dict[str, Any]:

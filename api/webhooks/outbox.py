@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -52,24 +52,8 @@ class Outbox:
         not_after_us
             When it is of no use any more and is dropped.
         """
-        now_us = self._clock()
-        body = _encode({"type": type_, "timestamp": rfc3339_ms(now_us), "data": data}).decode()
         enabled = await repository.state_of(session, endpoint) == "enabled"
-        message = Message(
-            id=f"msg_{secrets.token_hex(16)}",
-            endpoint=endpoint,
-            type=type_,
-            subject=subject,
-            body=body,
-            state="waiting" if enabled else "parked",
-            created_us=now_us,
-            since_us=now_us,
-            due_us=now_us,
-            not_after_us=not_after_us,
-            attempts=0,
-            tries=0,
-            done_us=None,
-        )
+        message = self._message(endpoint, enabled, type_, data, subject, not_after_us)
         await repository.add(session, message)
         return message.id
 
@@ -95,6 +79,46 @@ class Outbox:
             for endpoint in await repository.subscribed(session, owner, type_)
             if endpoint != but
         ]
+
+    async def tell_all(
+        self,
+        session: AsyncSession,
+        owner: Literal["platform", "desk"],
+        type_: str,
+        told: Sequence[tuple[str, Mapping[str, Any]]],
+    ) -> None:
+        """Tell many things of one type, each as its subject and its data, as cheaply as one."""
+        for endpoint in await repository.subscribed(session, owner, type_) if told else ():
+            enabled = await repository.state_of(session, endpoint) == "enabled"
+            rows = [self._message(endpoint, enabled, type_, data, subject) for subject, data in told]
+            await repository.add(session, *rows)
+
+    def _message(
+        self,
+        endpoint: str,
+        enabled: bool,
+        type_: str,
+        data: Mapping[str, Any],
+        subject: str,
+        not_after_us: int | None = None,
+    ) -> Message:
+        now_us = self._clock()
+        body = _encode({"type": type_, "timestamp": rfc3339_ms(now_us), "data": data}).decode()
+        return Message(
+            id=f"msg_{secrets.token_hex(16)}",
+            endpoint=endpoint,
+            type=type_,
+            subject=subject,
+            body=body,
+            state="waiting" if enabled else "parked",
+            created_us=now_us,
+            since_us=now_us,
+            due_us=now_us,
+            not_after_us=not_after_us,
+            attempts=0,
+            tries=0,
+            done_us=None,
+        )
 
     async def cancel(self, session: AsyncSession, subject: str, types: Collection[str]) -> bool:
         """Take back what was not delivered yet; True if any of it may have gone out all the same.

@@ -128,7 +128,8 @@ def test_a_correction_adds_a_note_to_the_open_alert(valkey: Server, redis: Redis
         void = event("v", NOON_US + 3 * MINUTE_US, type_="void", target="p1-0", voided=carried)
         catch_up(redis, send(redis, *deposits(3), void))
     (alert,) = alerts(redis)
-    (note,) = [json.loads(each) for each in redis.lrange(f"tw:notes:{alert['id']}", 0, -1)]
+    notes = [json.loads(each[b"n"]) for each in read(redis, "tw:notes")]
+    (note,) = [each for each in notes if each["alert"] == alert["id"]]
     assert (note["alert"], note["event"]) == (alert["id"], "v")
     assert {b"kind": b"note", b"alert": alert["id"].encode()} in read(redis, "tw:feed")
 
@@ -331,12 +332,42 @@ def test_the_stream_is_trimmed_behind_its_slowest_reader(valkey: Server, redis: 
         wait_for(lambda: redis.xlen("tw:events") == 0)
 
 
+def test_an_alert_comes_with_where_its_player_is_and_when_it_was_told(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    placed = [event(f"e{n}", NOON_US + n * MINUTE_US, "p2", jurisdiction="NL") for n in range(3)]
+    with running(detector(valkey.url, rules, clock=lambda: NOON_US + DAY_US)):
+        catch_up(redis, send(redis, *deposits(3), *placed))
+    told = {json.loads(each[b"a"])["player"]: each for each in read(redis, "tw:alerts")}
+    assert b"j" not in told["p1"]
+    assert told["p2"][b"j"] == b"NL"
+    assert {each[b"t"] for each in told.values()} == {b"%d" % (NOON_US + DAY_US)}
+
+
+def test_what_was_not_taken_over_is_kept_however_much_it_is(
+    valkey: Server, redis: Redis, rules: Path
+) -> None:
+    log = [each for n in range(400) for each in deposits(3, f"p{n}")]
+    with running(detector(valkey.url, rules, alerts_kept=20)):
+        catch_up(redis, send(redis, *log))
+        entries: Any = redis.xrange("tw:alerts")
+        redis.xgroup_setid("tw:alerts", "service", entries[150][0])
+        wait_for(lambda: redis.xlen("tw:alerts") < 400)
+        threading.Event().wait(1.2)  # another round of trimming
+        left: Any = redis.xrange("tw:alerts")
+    assert left == entries[-len(left) :]
+    assert 249 <= len(left) < 350
+
+
 def test_what_redis_keeps_is_bounded(valkey: Server, redis: Redis, rules: Path) -> None:
     small = detector(valkey.url, rules, alerts_kept=20, dead_kept=30, feed_kept=10)
     with running(small):
         catch_up(
             redis, send(redis, *(each for n in range(300) for each in deposits(3, f"p{n}")), *[b"x"] * 300)
         )
+        assert redis.xlen("tw:alerts") == 300, "nobody has taken them over"
+        redis.xgroup_setid("tw:alerts", "service", "$")
+        wait_for(lambda: redis.xlen("tw:alerts") < 300)
     # Whole nodes of up to a hundred entries go, the oldest first.
     for stream, kept in (("tw:alerts", 20), ("tw:shadow", 20), ("tw:dead", 30), ("tw:feed", 10)):
         assert kept <= redis.xlen(stream) < kept + 100, stream

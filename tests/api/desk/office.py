@@ -9,21 +9,25 @@ from typing import Any
 
 import httpx
 from redis import Redis
+from sqlalchemy import delete, select
 
 from api.alerts.bridge import AlertTold, Bridge
 from api.alerts.duty import Deadlines, TakingOver, ladder_of
+from api.audit.tables import AuditRow
 from api.backoffice.lease import OfficeLease
+from api.backoffice.tables import Lease
 from api.deployment import Deployment
 from api.webhooks.outbox import Outbox
+from api.webhooks.tables import Endpoint, Message
 from detector.drivers.streams import TAKEN_OVER
 from detector.engine.alerts import Alert
 from detector.events.instants import rfc3339_ms
-from detector.ladder.interventions import Intervention, interventions
-from tests.api.serving import NOW_US
+from detector.ladder.interventions import Intervention, instant_us, interventions
+from detector.ladder.ladder import packaged_ladder
+from tests.api.serving import NOW_US, serving
 from tests.drivers.small import MINUTE_US
 
 HOUR_US = 60 * MINUTE_US
-AGENTS = "urn:test"
 
 
 class Clock:
@@ -43,7 +47,9 @@ def deployment_of(client: httpx.AsyncClient) -> Deployment:
 
 async def lease_of(deployment: Deployment) -> OfficeLease:
     """The lease of an office that has just begun, whoever had it."""
-    lease = OfficeLease(deployment.store, lambda: deployment.clock() + 10**15, 5_000_000)
+    async with deployment.store.write() as session:
+        await session.execute(delete(Lease))
+    lease = OfficeLease(deployment.store, deployment.clock, 5_000_000)
     assert await lease.take()
     return lease
 
@@ -102,9 +108,6 @@ async def give(
 
 
 def asked_by(alert: Alert, jurisdiction: str | None = "CA-ON") -> dict[str, Intervention]:
-    from detector.ladder.interventions import instant_us
-    from detector.ladder.ladder import packaged_ladder
-
     found = interventions(alert, jurisdiction, instant_us(alert.opened_at), packaged_ladder())
     return {each.action: each for each in found}
 
@@ -135,10 +138,6 @@ def alert(number: int = 1, opened_us: int = NOW_US, **more: Any) -> Alert:
 
 async def audit_rows(client: httpx.AsyncClient, action: str | None = None) -> list[dict[str, Any]]:
     """The audit's entries, the first first."""
-    from sqlalchemy import select
-
-    from api.audit.tables import AuditRow
-
     async with deployment_of(client).store.read() as session:
         rows = list((await session.execute(select(AuditRow).order_by(AuditRow.seq))).scalars())
     return [
@@ -150,8 +149,6 @@ async def audit_rows(client: httpx.AsyncClient, action: str | None = None) -> li
 
 async def endpoint(client: httpx.AsyncClient, owner: str) -> str:
     """An endpoint of the platform or the desk that hears everything; nothing is ever sent there."""
-    from api.webhooks.tables import Endpoint
-
     async with deployment_of(client).store.write() as session:
         values: dict[str, Any] = {
             "id": f"ep_{owner}",
@@ -180,10 +177,6 @@ async def endpoint(client: httpx.AsyncClient, owner: str) -> str:
 
 async def messages(client: httpx.AsyncClient, type_: str) -> list[dict[str, Any]]:
     """The data of the messages of a type that wait to be delivered or were cancelled, with their state."""
-    from sqlalchemy import select
-
-    from api.webhooks.tables import Message
-
     async with deployment_of(client).store.read() as session:
         query = select(Message).where(Message.type == type_).order_by(Message.created_us, Message.id)
         rows = list((await session.execute(query)).scalars())
@@ -192,7 +185,5 @@ async def messages(client: httpx.AsyncClient, type_: str) -> list[dict[str, Any]
 
 @asynccontextmanager
 async def opened(url: str, store_url: str, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    from tests.api.serving import serving
-
     async with serving(url, database_url=store_url, clock=clock) as client:
         yield client

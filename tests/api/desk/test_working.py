@@ -287,7 +287,9 @@ class TestActions:
         answers = await asyncio.gather(
             *(
                 client.post(
-                    f"{A1}/actions", json={"action": "pause_unless_answered"}, headers={"Idempotency-Key": "k"}
+                    f"{A1}/actions",
+                    json={"action": "pause_unless_answered"},
+                    headers={"Idempotency-Key": "k"},
                 )
                 for _ in range(8)
             )
@@ -301,7 +303,7 @@ class TestActions:
         )
         made = {each.json()["intervention"] for each in answers if each.status_code == 201}
         assert len(made) == 1
-        assert len([each for each in (await work(client))["actions"]]) == 1
+        assert len((await work(client))["actions"]) == 1
 
     @pytest.mark.parametrize(
         "body",
