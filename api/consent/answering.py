@@ -14,7 +14,14 @@ from api.consent.receipts import Notice, digest, record
 from api.consent.schemas import AnswerTaken, NoReferral, Preference, PromptAnswer, ReferralForPlayer
 from api.consent.sealing import seal
 from api.consent.service import ConsentService
-from api.consent.showing import consent_until, purpose_of, reasons_of, referral_shown, texts_shown
+from api.consent.showing import (
+    consent_until,
+    is_reached_by,
+    purpose_of,
+    reasons_of,
+    referral_shown,
+    texts_shown,
+)
 from api.consent.signposts import signposts
 from api.consent.tables import Consent, Prompt
 from api.deployment import Ground
@@ -81,7 +88,7 @@ class AnsweringService:
             partner = None if prompt is None else await partners.find(session, prompt.partner)
         if prompt is None or partner is None or prompt.state != "open":
             return None, None
-        key = entry_of(partner).encryption_key
+        key = entry_of(partner).sealing_key
         if key is None:
             raise Problem(NO_SEALING_KEY, "Send the answer without contact details; there is a code instead.")
         return key, seal(given.contact.model_dump(exclude_none=True), key)
@@ -120,7 +127,7 @@ class AnsweringService:
             prompt.state, prompt.answered_us = "closed", self._clock()
             self._tell(session, actor, "prompt.closed", prompt, reason=reason)
             return self._taken(prompt, given.language, facts, agreed=True, reason=reason)
-        if given.contact is not None and key != entry.encryption_key:
+        if given.contact is not None and key != entry.sealing_key:
             raise _OtherKey
         contact_by = _preference(prompt, entry, given)
         self._keep(prompt, given, shown, fingerprint, agreed=True)
@@ -279,9 +286,11 @@ def _as_echoed(shown: list[wording.Shown], given: PromptAnswer) -> list[wording.
 def _preference(prompt: Prompt, entry: Entry, given: PromptAnswer) -> ContactBy | None:
     """How the player wants to be reached, if the organisation can do that."""
     wanted: Preference | None = given.contact_by
-    if prompt.purpose == "donation":
-        if wanted is not None or given.contact is not None or given.outcome:
-            raise _wrong("contact_by", "Nobody gets in touch about a donation")
+    if prompt.purpose == "donation" and given.outcome:
+        raise _wrong("outcome", "It is not asked about a donation")
+    if not is_reached_by(prompt, entry):
+        if wanted is not None:
+            raise _wrong("contact_by", "Nobody will get in touch: see the prompt's options")
         return None
     if wanted is None:
         raise _wrong("contact_by", "Say how the player would like to be reached")

@@ -23,6 +23,7 @@ SCHEMA_VERSION = "ISO/IEC TS 27560:2023"
 
 PII_TYPES = {
     "help": ("wish_for_help", "urgency_band", "reason_categories", "contact_preference", "region", "token"),
+    "slip": ("wish_for_help", "token"),
     "outcome": ("contact_result", "outcome_category"),
     "donation": ("wish_to_give", "region", "token"),
 }
@@ -133,7 +134,9 @@ def record(
         told, types, recipient = "hearing_of_the_outcome", PII_TYPES["outcome"], "controller"
     elif purpose == "help":
         told, recipient = "referral_for_help", partner
-        types = (*PII_TYPES["help"], *(f"contact_{each}" for each in contact))
+        types = PII_TYPES["slip"]
+        if entry.is_sent_to:
+            types = (*PII_TYPES["help"], *(f"contact_{each}" for each in contact))
     else:
         told, types, recipient = "introduction_for_a_donation", PII_TYPES["donation"], partner
     location = country(jurisdiction) if kind == "outcome" else entry.location

@@ -35,6 +35,7 @@ from api.referrals.payload import region_of
 from api.referrals.protocol import MOST_REASONS, Language, Purpose, Reason, Urgency
 from api.referrals.service import ReferralsService
 from api.referrals.tokens import new_id
+from api.store.adding import storable
 from api.webhooks.outbox import Outbox
 from detector.events.instants import HOUR_US, rfc3339_ms
 
@@ -55,22 +56,23 @@ class ConsentService:
 
     async def ask_help(self, session: AsyncSession, wanted: HelpWanted, actor: str) -> HelpAsked:
         """A player asks by themselves: always possible, and answered with where to turn in any case."""
-        facts = await facts_of(session, wanted.player)
+        player = storable(wanted.player)
+        facts = await facts_of(session, player)
         language = wanted.language or language_of(facts)
         jurisdiction = self.jurisdiction_of(facts)
         told = signposts(jurisdiction, language)
         found = await self._find(session, facts, jurisdiction, wanted.purpose, language)
         if not isinstance(found, Partner):
             # Nothing of the player is kept but that it was so.
-            self._audit.tell(session, actor, "help.signposted", self._subject(wanted.player), reason=found)
+            self._audit.tell(session, actor, "help.signposted", self._subject(player), reason=found)
             return HelpAsked(prompt=None, reason=found, signposts=told)
-        prompt = await self._open_already(session, wanted.player, wanted.purpose)
+        prompt = await self._open_already(session, player, wanted.purpose)
         if prompt is None:
             assert jurisdiction is not None
             prompt = await self._open(
                 session,
                 found,
-                player=wanted.player,
+                player=player,
                 origin="player",
                 alert=None,
                 purpose=wanted.purpose,
@@ -134,6 +136,7 @@ class ConsentService:
 
     async def shown_to(self, player: str, language: Language | None) -> PlayerPrompts:
         """Everything there is to show a player about help, in a language."""
+        player = storable(player)
         async with self._store.read(snapshot=True) as session:
             facts = await facts_of(session, player)
             told = language or language_of(facts)

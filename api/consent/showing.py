@@ -32,11 +32,10 @@ def texts_shown(prompt: Prompt, entry: Entry, language: Language) -> list[wordin
         until_us=consent_until(prompt),
         urgency=msgspec.convert(prompt.urgency, Urgency),
         reasons=reasons_of(prompt),
-        contact=entry.encryption_key is not None,
+        contact=entry.sealing_key is not None,
     )
-    return [
-        wording.show(wording.in_force(each, language), told) for each in wording.texts_of(purpose_of(prompt))
-    ]
+    texts = wording.texts_of(purpose_of(prompt), is_sent=entry.is_sent_to)
+    return [wording.show(wording.in_force(each, language), told) for each in texts]
 
 
 def consent_until(prompt: Prompt) -> int:
@@ -44,9 +43,14 @@ def consent_until(prompt: Prompt) -> int:
     return prompt.opened_us + CONSENT_US[purpose_of(prompt)]
 
 
+def is_reached_by(prompt: Prompt, entry: Entry) -> bool:
+    """Whether the organisation gets in touch with the player, and so has to know how."""
+    return prompt.purpose == "help" and entry.is_sent_to
+
+
 def prompt_shown(prompt: Prompt, entry: Entry, language: Language) -> PromptShown:
     """A prompt as it is to be shown."""
-    is_help = prompt.purpose == "help"
+    is_reached = is_reached_by(prompt, entry)
     origin: Any = prompt.origin
     return PromptShown(
         id=prompt.id,
@@ -68,10 +72,10 @@ def prompt_shown(prompt: Prompt, entry: Entry, language: Language) -> PromptShow
             for each in texts_shown(prompt, entry, language)
         ],
         options=Options(
-            channels=entry.channels if is_help else [],
-            languages=entry.languages if is_help else [],
-            windows=list(get_args(Window)) if is_help else [],
-            contact=list(FIELDS) if is_help and entry.encryption_key is not None else [],
+            channels=entry.channels if is_reached else [],
+            languages=entry.languages if is_reached else [],
+            windows=list(get_args(Window)) if is_reached else [],
+            contact=list(FIELDS) if is_reached and entry.sealing_key is not None else [],
         ),
         opened_at=rfc3339_ms(prompt.opened_us),
         expires_at=rfc3339_ms(prompt.expires_us),

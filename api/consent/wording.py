@@ -22,7 +22,7 @@ from api.referrals.protocol import Language, Purpose, Reason, Urgency
 from detector.errors import StateError
 from detector.events.instants import to_datetime
 
-TextId = Literal["referral", "outcome", "donation"]
+TextId = Literal["referral", "slip", "outcome", "donation"]
 TEXTS: tuple[TextId, ...] = get_args(TextId)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -113,9 +113,11 @@ def in_force(text_id: TextId, language: Language) -> Text:
     )
 
 
-def texts_of(purpose: Purpose) -> tuple[TextId, ...]:
-    """Which questions a prompt puts, the one that all hangs on first."""
-    return ("referral", "outcome") if purpose == "help" else ("donation",)
+def texts_of(purpose: Purpose, *, is_sent: bool) -> tuple[TextId, ...]:
+    """Which questions a prompt puts, the one that all hangs on first; `is_sent`: not only told by phone."""
+    if purpose == "donation":
+        return ("donation",)
+    return ("referral" if is_sent else "slip", "outcome")
 
 
 def show(text: Text, told: Told) -> Shown:

@@ -47,6 +47,7 @@ def fits(entry: Entry, wish: Wish) -> bool:
     """Whether an organisation may be named to a player at all."""
     return (
         wish.purpose in entry.purposes
+        and (wish.purpose == "help" or entry.is_sent_to)  # who would give is sent a link
         and wish.language in entry.languages
         and serves(entry, wish.jurisdiction)
         and is_safe(entry, wish.jurisdiction)

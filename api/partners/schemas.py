@@ -145,6 +145,16 @@ class Entry(_Strict):
     ] = {}
     encryption_key: EncryptionKey | None = None
 
+    @property
+    def is_sent_to(self) -> bool:
+        """Whether referrals are sent to it; else the player calls."""
+        return self.delivery.kind == "webhook"
+
+    @property
+    def sealing_key(self) -> EncryptionKey | None:
+        """What contact details are encrypted to, where any are sent."""
+        return self.encryption_key if self.is_sent_to else None
+
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
         if self.delivery.kind == "slip" and self.contact is None:
