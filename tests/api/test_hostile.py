@@ -103,7 +103,8 @@ def test_paths(service: Service, route: str) -> None:
     end = end.replace("{id}", "0" * 32)
     for text in TEXTS:
         for written in (encoded(text), encoded(text).replace("%2f", "/")):
-            fine(ask(service, route, f"{start}{written}{end}"), refused=True)
+            # A player may bear any name; there just is nothing to tell of them.
+            fine(ask(service, route, f"{start}{written}{end}"), refused="{player}" not in route)
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith("GET") and "{" not in route])
