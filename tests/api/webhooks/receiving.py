@@ -179,7 +179,7 @@ class House:
 @asynccontextmanager
 async def housing(store_url: str, tmp_path: Path, **settings: Any) -> AsyncIterator[House]:
     """A deployment that may send to loopback."""
-    made = Settings(**({"webhook_networks": LOOPBACK, "data_dir": tmp_path} | settings))
+    made = Settings.model_validate({"webhook_networks": LOOPBACK, "data_dir": tmp_path} | settings)
     clock, store = Clock(), Store(store_url)
     keyring = Keyring({"k1": bytes(range(32))})
     ground = Ground(made, store, keyring, Audit(store, keyring, clock), clock)

@@ -89,9 +89,7 @@ async def test_anything_but_2xx_is_a_failure(
         request.transport.abort()
         return web.Response()
 
-    receiver.answers = [
-        break_off if answer is None else answer.__class__(status=answer.status, headers=answer.headers)
-    ]
+    receiver.answers = [answer() if answer else break_off]
     message_id = await house.put(await house.open(receiver.url))
     async with delivering(house) as office:
         await office.rest(house)

@@ -144,7 +144,7 @@ async def test_no_way_of_writing_a_private_address_leads_there(
     assert answer.outcome in ("not_allowed", "unreachable")
     assert listener.seen == 0
     if "localhost" not in host.lower():  # of a name only the socket tells where it leads
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             check_url(f"http://{head}:{listener.port}{at}{tail}/hook", [])
 
 
@@ -307,7 +307,7 @@ def test_urls_of_the_internet_may_be_registered(url: str) -> None:
     ],
 )
 def test_others_may_not(url: str) -> None:
-    with pytest.raises(ValueError, match=".") as told:
+    with pytest.raises(ValueError, match=r"\w") as told:
         check_url(url, [])
     assert "pw" not in str(told.value)
 
