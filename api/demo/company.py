@@ -125,13 +125,14 @@ async def _perform(
     start = datetime.now(UTC)
     since = rfc3339_ms(micros(start))
     say(_opening(address, aid.where.page, keys))
+    history_sent = asyncio.Event()
     beside = [
-        asyncio.create_task(tell(running.redis_url, since, say)),
+        asyncio.create_task(tell(running.redis_url, since, history_sent, say)),
         asyncio.create_task(carry_out(service, since, say)),
         asyncio.create_task(Helping(service, platform, since, say).run()),
     ]
     try:
-        await feed(service, demo(start), micros(start), say)
+        await feed(service, demo(start), micros(start), history_sent, say)
     finally:
         for each in beside:
             each.cancel()

@@ -21,8 +21,15 @@ Stamped = tuple[int, bytes]
 Say = Callable[[str], None]
 
 
-async def feed(service: Client, events: Iterator[Stamped], start_us: int, say: Say) -> None:
+async def feed(
+    service: Client, events: Iterator[Stamped], start_us: int, history_sent: asyncio.Event, say: Say
+) -> None:
     """Send what has arrived by `start_us` as fast as it is taken in, and what comes later when it comes.
+
+    Parameters
+    ----------
+    history_sent
+        Is set in between.
 
     Raises
     ------
@@ -41,6 +48,7 @@ async def feed(service: Client, events: Iterator[Stamped], start_us: int, say: S
             sent += await _post(service, batch)
             batch = []
     sent += await _post(service, batch)
+    history_sent.set()
     say(f"{sent:,} events of history are in; from here on it is the present.")
     while waiting is not None:
         now_us = micros(datetime.now(UTC))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
@@ -16,11 +18,15 @@ from api.demo.feeding import Say
 from api.demo.platform import clock
 from api.demo.receiver import Receiver
 
-EVERY_S = 15.0
-"""How often somebody asks, or is offered something."""
 LOOK_EVERY_S = 0.5
-THINKS_S = 3.0
-"""How long a player looks at a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two players who ask or are offered help, and for which one looks at a question."""
+
+    every_s: float = 15.0
+    thinks_s: float = 3.0
 
 
 class Helping:
@@ -34,11 +40,14 @@ class Helping:
         Alerts opened before are history.
     """
 
-    def __init__(self, service: Client, platform: Receiver, since: str, say: Say) -> None:
+    def __init__(
+        self, service: Client, platform: Receiver, since: str, say: Say, pace: Pace = Pace()
+    ) -> None:
         self._service = service
         self._platform = platform
         self._since = since
         self._say = say
+        self._pace = pace
         self._done: set[str] = set()
         self._told: set[str] = set()
         self._minds: Iterator[bool] = cycle((True, True, False))
@@ -47,12 +56,14 @@ class Helping:
     async def run(self) -> None:
         """Go on until cancelled."""
         stories = cycle((self._player_asks, self._agent_offers))
+        story, due = next(stories), time.monotonic()
         try:
             while True:
-                for _ in range(round(EVERY_S / LOOK_EVERY_S)):
-                    await asyncio.sleep(LOOK_EVERY_S)
-                    self._tell_what_became()
-                await self._quietly(next(stories)())
+                await asyncio.sleep(min(LOOK_EVERY_S, self._pace.every_s))
+                self._tell_what_became()
+                if time.monotonic() >= due and (alert := await self._next_alert()) is not None:
+                    await self._quietly(story(alert))
+                    story, due = next(stories), time.monotonic() + self._pace.every_s
         finally:
             for each in self._answering:
                 each.cancel()
@@ -62,11 +73,8 @@ class Helping:
         with suppress(aiohttp.ClientError, TimeoutError):
             await story
 
-    async def _player_asks(self) -> None:
+    async def _player_asks(self, alert: dict[str, Any]) -> None:
         """Somebody about whom there was an alert presses help."""
-        alert = await self._next_alert()
-        if alert is None:
-            return
         wanted = {"player": alert["player"], "channel": "app"}
         answer = await self._service.post("platform", "/v1/help", wanted)
         prompt = answer.body.get("prompt") if answer.status < 300 else None
@@ -80,11 +88,8 @@ class Helping:
         self._line("player", alert["player"], f"asks for help; asked whether {name} may get in touch")
         self._think(alert["player"], prompt)
 
-    async def _agent_offers(self) -> None:
+    async def _agent_offers(self, alert: dict[str, Any]) -> None:
         """An agent offers somebody a referral."""
-        alert = await self._next_alert()
-        if alert is None:
-            return
         path = f"/v1/alerts/{alert['id']}/actions"
         answer = await self._service.post("agent", path, {"action": "offer_referral"})
         if answer.status != 201:
@@ -99,9 +104,14 @@ class Helping:
 
     async def _next_alert(self) -> dict[str, Any] | None:
         """The newest grave alert of a player who was not asked yet."""
-        answer = await self._service.get("agent", "/v1/alerts", severity="critical", limit=100)
+        try:
+            answer = await self._service.get(
+                "agent", "/v1/alerts", severity="critical", since=self._since, limit=100
+            )
+        except (aiohttp.ClientError, TimeoutError):
+            return None
         for alert in answer.body["items"] if answer.status == 200 else []:
-            if alert["opened_at"] >= self._since and alert["player"] not in self._done:
+            if alert["player"] not in self._done:
                 self._done.add(alert["player"])
                 found: dict[str, Any] = alert
                 return found
@@ -111,7 +121,7 @@ class Helping:
         self._answering.append(asyncio.create_task(self._quietly(self._answer(player, prompt))))
 
     async def _answer(self, player: str, prompt: dict[str, Any]) -> None:
-        await asyncio.sleep(THINKS_S)
+        await asyncio.sleep(self._pace.thinks_s)
         agrees = next(self._minds)
         said: dict[str, Any] = {
             "referral": agrees,

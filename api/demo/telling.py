@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
 
 from api.demo.feeding import Say
-from detector.drivers.streams import ALERTS
+from detector.drivers.streams import ALERTS, EVENTS, GROUP
 from detector.engine.alerts import Alert
 
 
-async def tell(redis_url: str, start: str, say: Say) -> None:
-    """Print alerts: those opened before `start` by their number, those of the present one by one."""
+async def tell(redis_url: str, start: str, history_sent: asyncio.Event, say: Say) -> None:
+    """Print alerts: those opened before `start` by their number, those of the present one by one.
+
+    Parameters
+    ----------
+    history_sent
+        Set once all of the history's events are in.
+    """
     history: Counter[str] = Counter()
     redis = Redis.from_url(redis_url, protocol=2)
     last, summed_up = b"0", False
+    until: bytes | None = None
     try:
         while True:
             answer = await redis.xread({ALERTS: last}, count=500, block=300)
@@ -32,12 +40,36 @@ async def tell(redis_url: str, start: str, say: Say) -> None:
                     f"{alert.opened_at[11:19]}  {alert.severity.upper():8}  {alert.player}  "
                     f"{alert.rule} ({alert.kind}): {alert.explanation}"
                 )
-            # The history's are counted until the stream is quiet for a moment.
-            if history and not entries and not summed_up:
+            if summed_up or entries:
+                continue
+            if until is None and history_sent.is_set():
+                until = await _newest(redis)
+            if until is not None and await _is_read(redis, until):
                 say(_told_history(history))
                 summed_up = True
     finally:
         await redis.aclose()
+
+
+async def _newest(redis: Redis) -> bytes:
+    """The place of the newest event."""
+    found: Any = await redis.xinfo_stream(EVENTS)
+    newest: bytes = found["last-generated-id"]
+    return newest
+
+
+async def _is_read(redis: Redis, until: bytes) -> bool:
+    """Whether the detector is done with the events up to a place, their alerts on the stream."""
+    groups: Any = await redis.xinfo_groups(EVENTS)
+    return any(
+        each["name"] == GROUP.encode() and _order(each["last-delivered-id"]) >= _order(until)
+        for each in groups
+    )
+
+
+def _order(entry: bytes) -> tuple[int, int]:
+    first, _, second = entry.partition(b"-")
+    return int(first), int(second)
 
 
 def _told_history(history: Counter[str]) -> str:

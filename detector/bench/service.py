@@ -83,7 +83,7 @@ def running() -> Iterator[Service]:
 
 def _key(role: str, environment: Mapping[str, str]) -> str:
     """A new key, issued as anybody would issue it."""
-    command = [COMMAND, "keys", "issue", role, "bench"]
+    command: list[str | Path] = [COMMAND, "keys", "issue", role, "bench"]
     issued = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if issued.returncode:
         raise StateError(f"`tiltwatch keys issue` failed: {issued.stderr.strip()}")

@@ -105,10 +105,10 @@ def _url(runner: web.AppRunner) -> str:
     return f"http://{host}:{port}"
 
 
-async def until(found: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
-    """What is found once it is something."""
+async def until(found: Callable[[], Awaitable[Any]], seconds: float = 20, shown: object = None) -> Any:
+    """What is found once it is something; `shown` is shown if that does not happen."""
     deadline = time.monotonic() + seconds
     while not (seen := await found()):
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, shown
         await asyncio.sleep(0.02)
     return seen
