@@ -50,6 +50,8 @@ from api.referrals.service import ReferralsService, address_of
 from api.reports import endpoints as reports
 from api.reports.service import ReportsService
 from api.requests import BodyLimit, LoopbackNames, RequestLog
+from api.rules import endpoints as rules
+from api.rules.service import RulesService
 from api.settings import Settings
 from api.webhooks import endpoints as webhooks
 from api.webhooks.deliveries_service import DeliveriesService
@@ -59,6 +61,7 @@ from api.webhooks.service import EndpointsService
 from detector.drivers.clock import wall_clock_us
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
+from detector.language.pack import default_pack
 
 
 def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> FastAPI:
@@ -108,6 +111,9 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         deployment.keyring,
         audit,
     )
+    app.state.rules = RulesService(
+        redis, audit, settings.rules_dir or default_pack(), settings.currencies
+    )
     app.state.timeline = TimelineService(store, deployment.keyring, audit, clock, archive_dir(settings))
     app.state.health = HealthService(HealthRepository(redis))
     app.state.endpoints = EndpointsService(
@@ -128,6 +134,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(consent.router)
     app.include_router(referrals.router)
     app.include_router(webhooks.router)
+    app.include_router(rules.router)
     app.include_router(health.router)
     problems.install(app)
     app.add_middleware(BodyLimit)

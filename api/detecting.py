@@ -9,14 +9,12 @@ import structlog
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.rates import WatchedRates
+from detector.drivers.rulesets import WatchedRules
 from detector.drivers.streams import ARCHIVE
 from detector.engine.engine import Engine
 from detector.engine.places import read_places
-from detector.errors import SettingsError
 from detector.events.money import Currencies
-from detector.ladder.ladder import ladder_beside
-from detector.language.pack import default_pack, load_rules
-from detector.score.scoring import scoring_beside
+from detector.language.pack import default_pack
 
 log = structlog.get_logger()
 
@@ -31,10 +29,7 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     """
     currencies = Currencies(settings.currencies)
     folder = settings.rules_dir or default_pack()
-    rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
-    if not rules:
-        raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
-    scoring, ladder = scoring_beside(folder), ladder_beside(folder)
+    rules = WatchedRules(folder, currencies)
     watched = None if settings.rates_file is None else WatchedRates(settings.rates_file, currencies)
     rates = None if watched is None else watched.rates
     places = read_places(settings.places_file, settings.jurisdiction, settings.brand_zones)
@@ -51,11 +46,18 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     return EmbeddedDetector(
         redis_url,
         lambda: Engine(
-            rules, places, rates, currencies, settings.grace_s * 1_000_000, scoring=scoring, ladder=ladder
+            rules.set.rules,
+            places,
+            rates,
+            currencies,
+            settings.grace_s * 1_000_000,
+            scoring=rules.set.scoring,
+            ladder=rules.set.ladder,
         ),
         currencies,
         options,
         rates=watched,
+        rules=rules,
     )
 
 

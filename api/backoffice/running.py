@@ -23,6 +23,7 @@ from api.idempotency.duty import Forgetting
 from api.notifications.service import follow_settings
 from api.referrals.duty import Acknowledgements
 from api.referrals.service import CREATED, ReferralsService, address_of
+from api.rules.duty import RuleChanges
 from api.settings import PREFIX, Settings
 from api.webhooks.delivery import Deliveries
 from api.webhooks.outbox import Outbox
@@ -41,6 +42,7 @@ def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
         Deadlines(deployment, lease),
         OverdueContests(deployment, lease),
         Archiving(deployment, lease),
+        RuleChanges(deployment, lease),
         Deliveries(
             deployment,
             lease,

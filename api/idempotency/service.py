@@ -44,13 +44,21 @@ class Once:
     key: str | None
     what: bytes
 
-    async def run(self, who: Principal, work: Work, status: int = 201) -> Response:
+    async def run(
+        self,
+        who: Principal,
+        work: Work,
+        status: int = 201,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> Response:
         """Do the work in one writing transaction, or give the answer that was given before.
 
         Parameters
         ----------
         work
             Is handed the transaction; what it raises undoes everything, and leaves the key free.
+        first
+            Done before the transaction, for what takes too long to hold one open, once the key is claimed.
 
         Raises
         ------
@@ -58,6 +66,8 @@ class Once:
             The key is in use for another request, or for this one at this moment.
         """
         if self.key is None:
+            if first is not None:
+                await first()
             async with self.store.write() as session:
                 body = (await work(session)).model_dump_json().encode()
             return _response(status, body)
@@ -67,6 +77,8 @@ class Once:
         if known is not None:
             return known
         try:
+            if first is not None:
+                await first()
             async with self.store.write() as session:
                 body = (await work(session)).model_dump_json().encode()
                 sealed = self.keyring.seal(_context(who.id, self.key), body)

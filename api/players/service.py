@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -26,18 +24,25 @@ from detector.score.explain import explain
 from detector.score.scoring import Scoring, scoring_beside
 
 
-@dataclass(frozen=True)
 class Grounds:
-    """The rules and the scoring that the detector works by, read when they are first asked for."""
+    """The rules and the scoring that the detector works by, read when they are asked for.
 
-    folder: Path | None
-    currencies: Currencies
+    They are read again when the detector says that it runs others.
+    """
 
-    @cached_property
-    def read(self) -> tuple[Mapping[str, Rule], Scoring]:
-        """Rules by id, and the scoring."""
-        folder = self.folder or default_pack()
-        return {rule.id: rule for rule in load_pack(folder, self.currencies).rules}, scoring_beside(folder)
+    def __init__(self, folder: Path | None, currencies: Currencies) -> None:
+        self._folder = folder or default_pack()
+        self._currencies = currencies
+        self._known: tuple[str | None, Mapping[str, Rule], Scoring] | None = None
+
+    def read(self, running: str | None) -> tuple[Mapping[str, Rule], Scoring]:
+        """Rules by id, and the scoring, given the id of the set that runs."""
+        known = self._known
+        if known is None or known[0] != running:
+            rules = load_pack(self._folder, self._currencies).rules
+            known = running, {rule.id: rule for rule in rules}, scoring_beside(self._folder)
+            self._known = known
+        return known[1], known[2]
 
 
 class PlayersService:
@@ -72,11 +77,11 @@ class PlayersService:
         needed: Scope = "players:tell" if query.reader == "player" else "players:read"
         if needed not in who.scopes:
             raise Problem(FORBIDDEN, f"It takes {needed}.")
-        snapshot = await self._repository.risk(player)
+        snapshot, running = await self._repository.risk(player)
         if snapshot is None:
             raise Problem(UNKNOWN_PLAYER, "No event of this player has been judged here.")
         # Reading the rules takes a while, once.
-        rules, scoring = await asyncio.to_thread(lambda: self._grounds.read)
+        rules, scoring = await asyncio.to_thread(self._grounds.read, running)
         # A clock behind the events must not make an episode younger than it was.
         now_us = max(self._clock(), snapshot.at_us)
         case = make_case(snapshot.standings, now_us, scoring, rules)

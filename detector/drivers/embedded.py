@@ -30,6 +30,7 @@ from detector.drivers.faults import where
 from detector.drivers.interventions import prepare, queue
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.rates import WatchedRates
+from detector.drivers.rulesets import Changing, WatchedRules
 from detector.drivers.streams import (
     ALERTS,
     DEAD,
@@ -108,6 +109,8 @@ class EmbeddedDetector:
         Tells the wall clock, in µs since the epoch.
     rates
         The file of the rates that the engines reckon with, if there is one.
+    rules
+        The rules that the engines are made of, where they can be changed while the detector runs.
     """
 
     def __init__(
@@ -118,7 +121,9 @@ class EmbeddedDetector:
         options: Options = Options(),
         clock: Callable[[], int] = wall_clock_us,
         rates: WatchedRates | None = None,
+        rules: WatchedRules | None = None,
     ) -> None:
+        self._rules = rules
         self._url = redis_url
         self._make_engine = make_engine
         self._decoder = Decoder(currencies)
@@ -158,13 +163,21 @@ class EmbeddedDetector:
         engine = self._make_engine()
         if not lease.acquire(stop):
             return
-        term = _Term(
-            engine, redis, lease, self._decoder, self._options, self._clock, self._feared, self._rates
-        )
         try:
-            term.load()
             while not stop.is_set():
-                term.step()
+                term = _Term(
+                    engine, redis, lease, self._decoder, self._options, self._clock, self._feared, self._rates
+                )
+                rules = None if self._rules is None else Changing(self._rules, redis, lease)
+                term.load()
+                if rules is not None:
+                    rules.tell(term.engine.high_us, self._clock())
+                while not stop.is_set():
+                    term.step()
+                    if rules is not None and rules.look(self._make_engine):
+                        # All that was judged is stored: the next term takes it up with the new rules.
+                        engine = self._make_engine()
+                        break
         finally:
             lease.release()
 

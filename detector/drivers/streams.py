@@ -21,6 +21,11 @@ ENGINE = "tw:engine"
 """What the engine keeps that belongs to no single player."""
 RATES = "tw:rates"
 """The exchange rates that the stored state was reckoned with."""
+RULES = "tw:rules"
+"""Hash of the rules: the `set` that runs, from which event time in µs (`effective_from`) and since when by
+the detector's clock (`since`), the set `before` it, its `rules` as JSON; the set that is `wanted` with the
+number of the asking, who asked (`by`), the asking that was `answered`; the set that was `refused`, and `why`.
+"""
 DETECTOR = "tw:detector"
 """Hash of the running detector: `token`, `state` (loading, running) and `beat`; gone when it is."""
 ALERTS = "tw:alerts"
