@@ -4,36 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 
-from detector.drivers.interventions import Asked, drop_oldest, queue
+from detector.drivers.interventions import Asked, queue
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention
-from tests.api.serving import NOW_US, problem, serving
+from tests.api.desk.office import Clock, audit_rows, endpoint, messages, opened, take_over
+from tests.api.serving import NOW_US, problem
 from tests.drivers.small import DAY_US, MINUTE_US
 from tests.ladder.samples import asked
 
 HOUR_US = 60 * MINUTE_US
 
 
-def store(redis: Redis, *sent: Intervention) -> None:
-    """Write interventions as the detector does."""
-    with redis.pipeline(transaction=True) as pipe:
-        queue(pipe, Asked(list(sent)), 1000)
-        pipe.execute()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def friction(redis: Redis) -> dict[str, Intervention]:
+async def client(
+    valkey: Server, redis: Redis, store_url: str, clock: Clock
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened(valkey.url, store_url, clock) as each:
+        yield each
+
+
+async def store(client: httpx.AsyncClient, redis: Redis, *sent: Intervention) -> None:
+    """Write interventions as the detector does, and have them taken over."""
+    with redis.pipeline(transaction=True) as pipe:
+        queue(pipe, Asked(list(sent)))
+        pipe.execute()
+    await take_over(client, redis)
+
+
+@pytest.fixture
+async def friction(client: httpx.AsyncClient, redis: Redis) -> dict[str, Intervention]:
     """An alert of L3 half an hour ago: a hold, marketing, a message and a review, by action."""
     found = asked("L3", opened_us=NOW_US - HOUR_US // 2)
-    store(redis, *found.values())
+    await store(client, redis, *found.values())
     return found
 
 
@@ -57,7 +72,7 @@ def ids_of(interventions: Iterable[Intervention]) -> list[str]:
 
 
 async def test_none(client: httpx.AsyncClient) -> None:
-    for state in ("undone", "overdue", "done", "lapsed"):
+    for state in ("undone", "overdue", "done", "lapsed", "lifted"):
         response = await client.get("/v1/interventions", params={"state": state})
         assert response.json() == {"items": [], "next_cursor": None}
 
@@ -68,61 +83,72 @@ async def test_what_is_owed_stands_by_its_deadline_as_the_detector_wrote_it(
     items = (await client.get("/v1/interventions")).json()["items"]
     assert [each["id"] for each in items] == ids_of(friction.values())
     written = {each.id: json.loads(each.to_json()) for each in friction.values()}
-    assert items == [written[each["id"]] | {"state": "undone", "answers": []} for each in items]
+    beside = {"state": "undone", "answers": [], "contested": None}
+    assert items == [written[each["id"]] | beside for each in items]
     one = await client.get(f"/v1/interventions/{items[0]['id']}")
     assert one.json() == items[0]
 
 
 class TestAsTimePasses:
-    async def states(self, valkey: Server, each: Intervention, now_us: int) -> tuple[str, set[str]]:
-        """What it is said to be, and the lists that it is in."""
-        async with serving(valkey.url, now_us=now_us) as client:
+    @pytest.fixture
+    def states(self, client: httpx.AsyncClient, clock: Clock) -> Callable[..., Awaitable[Any]]:
+        async def states(each: Intervention, now_us: int) -> tuple[str, set[str]]:
+            """What it is said to be at a time, and the lists that it is in."""
+            clock.now_us = now_us
             said = (await client.get(f"/v1/interventions/{each.id}")).json()["state"]
             lists = {
                 state
-                for state in ("undone", "overdue", "done", "lapsed")
+                for state in ("undone", "overdue", "done", "lapsed", "lifted")
                 if each.id in await ids(client, state)
             }
-        return said, lists
+            return said, lists
+
+        return states
 
     async def test_a_hold_is_owed_then_overdue_then_no_longer_due(
-        self, valkey: Server, friction: dict[str, Intervention]
+        self, states: Callable[..., Awaitable[Any]], friction: dict[str, Intervention]
     ) -> None:
         hold = friction["deposit_hold"]
         assert hold.ends_us is not None
-        assert await self.states(valkey, hold, hold.due_us - 1000) == ("undone", {"undone"})
-        assert await self.states(valkey, hold, hold.due_us) == ("overdue", {"undone", "overdue"})
-        assert await self.states(valkey, hold, hold.ends_us - 1000) == ("overdue", {"undone", "overdue"})
-        assert await self.states(valkey, hold, hold.ends_us) == ("lapsed", {"lapsed"})
+        assert await states(hold, hold.due_us - 1000) == ("undone", {"undone"})
+        assert await states(hold, hold.due_us) == ("overdue", {"undone", "overdue"})
+        assert await states(hold, hold.ends_us - 1000) == ("overdue", {"undone", "overdue"})
+        assert await states(hold, hold.ends_us) == ("lapsed", {"lapsed"})
 
     async def test_what_people_owe_a_player_never_lapses(
-        self, valkey: Server, friction: dict[str, Intervention]
+        self, states: Callable[..., Awaitable[Any]], friction: dict[str, Intervention]
     ) -> None:
         review = friction["human_review"]
-        assert await self.states(valkey, review, NOW_US + 1000 * DAY_US) == ("overdue", {"undone", "overdue"})
+        assert await states(review, NOW_US + 1000 * DAY_US) == ("overdue", {"undone", "overdue"})
 
     async def test_marketing_that_was_never_stopped_is_seen_to_have_lapsed(
-        self, valkey: Server, redis: Redis
+        self, states: Callable[..., Awaitable[Any]], client: httpx.AsyncClient, redis: Redis
     ) -> None:
         off = asked("L2", opened_us=NOW_US)["marketing_off"]
-        store(redis, off)
-        assert await self.states(valkey, off, NOW_US + 15 * DAY_US) == ("lapsed", {"lapsed"})
+        await store(client, redis, off)
+        assert await states(off, NOW_US + 15 * DAY_US) == ("lapsed", {"lapsed"})
 
-    async def test_what_is_done_stays_done(self, valkey: Server, friction: dict[str, Intervention]) -> None:
+    async def test_what_is_done_stays_done(
+        self,
+        states: Callable[..., Awaitable[Any]],
+        client: httpx.AsyncClient,
+        friction: dict[str, Intervention],
+    ) -> None:
         hold = friction["deposit_hold"]
-        async with serving(valkey.url) as client:
-            assert (await acknowledge(client, hold)).json()["state"] == "done"
-        assert await self.states(valkey, hold, NOW_US + 1000 * DAY_US) == ("done", {"done"})
+        assert (await acknowledge(client, hold)).json()["state"] == "done"
+        assert await states(hold, NOW_US + 1000 * DAY_US) == ("done", {"done"})
 
     async def test_it_may_be_said_to_have_been_done_after_it_lapsed(
-        self, valkey: Server, friction: dict[str, Intervention]
+        self,
+        states: Callable[..., Awaitable[Any]],
+        client: httpx.AsyncClient,
+        friction: dict[str, Intervention],
     ) -> None:
         hold = friction["deposit_hold"]
         later_us = NOW_US + 10 * DAY_US
-        assert await self.states(valkey, hold, later_us) == ("lapsed", {"lapsed"})
-        async with serving(valkey.url, now_us=later_us) as client:
-            assert (await acknowledge(client, hold)).status_code == 200
-        assert await self.states(valkey, hold, later_us) == ("done", {"done"})
+        assert await states(hold, later_us) == ("lapsed", {"lapsed"})
+        assert (await acknowledge(client, hold)).status_code == 200
+        assert await states(hold, later_us) == ("done", {"done"})
 
 
 class TestAnswers:
@@ -143,11 +169,9 @@ class TestAnswers:
         assert await ids(client, "done") == [friction["marketing_off"].id]
 
     async def test_the_same_again_changes_nothing(
-        self, client: httpx.AsyncClient, redis: Redis, friction: dict[str, Intervention]
+        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
     ) -> None:
         first = await acknowledge(client, friction["marketing_off"])
-        key = f"tw:intervention:{friction['marketing_off'].id}"
-        before = redis.hgetall(key)
         # The same instant in another zone is the same answer.
         zoned = rfc3339_ms(NOW_US).replace("T12:", "T14:").replace("Z", "+02:00")
         for again in (
@@ -155,19 +179,24 @@ class TestAnswers:
             await acknowledge(client, friction["marketing_off"], at=zoned),
         ):
             assert (again.status_code, again.json()) == (200, first.json())
-        assert redis.hgetall(key) == before
+        (row,) = await audit_rows(client, "intervention.answered")
+        assert (row["outcome"], row["subject"]) == ("done", f"intervention:{friction['marketing_off'].id}")
+        assert row["actor"].startswith("key:")
 
     @pytest.mark.parametrize("outcome", ["refused", "failed"])
     async def test_what_was_refused_or_failed_is_still_owed(
-        self, valkey: Server, friction: dict[str, Intervention], outcome: str
+        self,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        friction: dict[str, Intervention],
+        outcome: str,
     ) -> None:
         hold = friction["deposit_hold"]
-        async with serving(valkey.url) as client:
-            said = (await acknowledge(client, hold, outcome=outcome)).json()
-            assert (said["state"], said["answers"][0]["reason"]) == ("undone", "technical")
-            assert hold.id in await ids(client, "undone")
-        async with serving(valkey.url, now_us=hold.due_us) as client:
-            assert hold.id in await ids(client, "overdue")
+        said = (await acknowledge(client, hold, outcome=outcome)).json()
+        assert (said["state"], said["answers"][0]["reason"]) == ("undone", "technical")
+        assert hold.id in await ids(client, "undone")
+        clock.now_us = hold.due_us
+        assert hold.id in await ids(client, "overdue")
 
     async def test_a_failure_is_tried_again_and_done_in_the_end(
         self, client: httpx.AsyncClient, friction: dict[str, Intervention]
@@ -275,14 +304,14 @@ class TestAnswers:
 
 class TestPages:
     @pytest.fixture
-    def many(self, redis: Redis) -> list[str]:
+    async def many(self, client: httpx.AsyncClient, redis: Redis) -> list[str]:
         """What forty alerts ask for, much of it due at the same moment; ids in the order of deadlines."""
         found = [
             each
             for number in range(40)
             for each in asked("L4", opened_us=NOW_US + number // 10 * HOUR_US, alert_id=f"a{number}").values()
         ]
-        store(redis, *found)
+        await store(client, redis, *found)
         return ids_of(found)
 
     async def pages(self, client: httpx.AsyncClient, **query: Any) -> list[list[str]]:
@@ -331,20 +360,26 @@ class TestPages:
         assert [each["name"] for each in response.json()["parameters"]] == [name]
 
 
-async def test_what_is_over_is_dropped_the_oldest_first_and_nothing_undone_ever(
-    valkey: Server, client: httpx.AsyncClient, redis: Redis, friction: dict[str, Intervention]
-) -> None:
-    later = asked("L2", opened_us=NOW_US + DAY_US, alert_id="a2")
-    store(redis, *later.values())
-    for each in (*later.values(), friction["deposit_hold"]):
-        await acknowledge(client, each)
-    assert drop_oldest(redis, 3) == 1
-    assert drop_oldest(redis, 3) == 0
-    dropped = await client.get(f"/v1/interventions/{friction['deposit_hold'].id}")
-    assert problem(dropped) == (404, "unknown-intervention")
-    assert len(await ids(client, "done")) == 3
-    async with serving(valkey.url, now_us=NOW_US + 100 * DAY_US) as much_later:
-        assert len(await ids(much_later, "lapsed")) == 2
-        assert drop_oldest(redis, 1) == 3
-        assert await ids(much_later, "lapsed") == [friction["marketing_off"].id]
-        assert await ids(much_later, "undone") == [friction["human_review"].id]
+class TestMarketing:
+    async def told(self, client: httpx.AsyncClient, player: str = "p-1") -> dict[str, Any]:
+        response = await client.get(f"/v1/players/{player}/marketing")
+        assert response.status_code == 200, response.text
+        told: dict[str, Any] = response.json()
+        return told
+
+    async def test_stays_away_from_when_it_is_asked_until_its_time(
+        self, client: httpx.AsyncClient, redis: Redis, clock: Clock
+    ) -> None:
+        await endpoint(client, "platform")
+        assert await self.told(client) == {"suppressed": False, "until": None}
+        low = asked("L2", opened_us=NOW_US)["marketing_off"]
+        high = asked("L4", opened_us=NOW_US, alert_id="a2")["marketing_off"]
+        await store(client, redis, low, high)
+        assert await self.told(client) == {"suppressed": True, "until": high.until}, "the later one holds"
+        assert await self.told(client, "somebody/else") == {"suppressed": False, "until": None}
+        told = await messages(client, "marketing.suppressed")
+        assert {(each["intervention"], each["until"], each["player"]) for each in told} == {
+            (each.id, each.until, "p-1") for each in (low, high)
+        }
+        clock.now_us = NOW_US + 90 * DAY_US
+        assert await self.told(client) == {"suppressed": False, "until": None}
