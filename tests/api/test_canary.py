@@ -15,6 +15,7 @@ import httpx
 import pytest
 import structlog
 from redis import Redis
+from sqlalchemy import text
 
 from api import logs
 from api.events.service import EventsService
@@ -24,6 +25,7 @@ from detector.engine.engine import Engine, Outcome
 from detector.events.money import Currencies
 from detector.events.vocabulary import AnyEvent
 from detector.language.pack import load_rules
+from tests.api.desk.office import audit_rows, deployment_of, endpoint, messages, take_over
 from tests.api.serving import NOW_US, post, problem, serving
 from tests.drivers.small import MINUTE_US, alerts, event, running, wait_for, write_rules
 from tests.events.test_cloudevents import envelope
@@ -147,7 +149,9 @@ async def test_a_store_that_fails_with_the_command_in_its_message(
     client: httpx.AsyncClient, redis: Redis, log: io.StringIO
 ) -> None:
     redis.set("tw:events", "not a stream")
-    redis.set("tw:alerts", "not a stream")
+    store = deployment_of(client).store
+    async with store.write() as session:
+        await session.execute(text("DROP TABLE alerts"))
     redis.set("tw:risk", "not a hash")
     for response in (
         await post(client, canary()),
@@ -187,6 +191,12 @@ async def test_what_the_platform_is_asked_and_answers(
     with running(detector):
         await post(client, b"\n".join(canary(n) for n in range(4)), LINES)
         await asyncio.to_thread(wait_for, lambda: redis.xlen("tw:interventions"))
+    await endpoint(client, "desk")
+    await take_over(client, redis)
+    assert not [mark for mark in MARKS if mark in str(await messages(client, "alert.opened"))]
+    rows = str(await audit_rows(client))
+    assert "intervention.asked" in rows
+    assert not [mark for mark in MARKS if mark in rows]
     (alert,) = [each for each in alerts(redis) if each["rule"] == "third-deposit@1"]
     entries: Any = redis.xrange("tw:interventions")
     told = [fields[b"i"].decode() for _, fields in entries]
