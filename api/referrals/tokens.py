@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import secrets
 
-ALPHABET = "ACDEFGHJKMNPQRTVWXY34679"
-"""No character that looks or sounds like another one of them over a bad line or in a hurried hand."""
+ALPHABET = "ACDEFHJKMNPQRTVWXY34679"
+"""No character that is read as another one in a hurried hand."""
 CODE_LENGTH = 8
 
 

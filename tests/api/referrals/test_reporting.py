@@ -28,7 +28,9 @@ async def test_from_yes_to_closed(story: Story) -> None:
     (shown,) = (await story.shown())["referrals"]
     assert (shown["state"], shown["link"]) == ("acknowledged", "https://aid.example/for-you")
     assert shown["message"] == "We have contacted Demo Aid, and they have got it."
+    story.clock.forward(1)
     assert (await story.report(referral["token"], "contacted"))["moved"] is True
+    story.clock.forward(1)
     await story.report(referral["token"], "closed", outcome="advice_given")
     (shown,) = (await story.shown(language="fr"))["referrals"]
     assert (shown["state"], shown["message"]) == ("closed", "Aide Démo a donné des conseils.")
@@ -40,7 +42,7 @@ async def test_from_yes_to_closed(story: Story) -> None:
     ]
     row = await story.referral(referral["token"])
     assert row["player"] == PLAYER
-    assert (row["outcome"], row["ended_at"]) == ("advice_given", "2026-01-01T12:00:00.000Z")
+    assert (row["outcome"], row["ended_at"]) == ("advice_given", "2026-01-01T12:00:02.000Z")
 
 
 async def test_without_the_second_consent_nothing_is_heard_of_the_outcome(story: Story) -> None:
@@ -154,7 +156,7 @@ class TestWhoMayCall:
             (good, body + b" "),
             (good | {"webhook-id": "cb_y"}, body),
             (good | {"webhook-signature": "v1a,AAAA"}, body),
-            (good | {"webhook-signature": "é".encode().decode("latin-1")}, body),
+            (good | {"webhook-signature": "v1a,%%% v1, v2,AAAA ,"}, body),
             (good | {"webhook-timestamp": "-1"}, body),
             (signed(body, "cb_x", story.clock() - 301_000_000), body),
             (signed(body, "cb_x", story.clock() + 301_000_000), body),
@@ -185,12 +187,11 @@ class TestWhoMayCall:
     async def test_strangers_are_counted(self, story: Story) -> None:
         await story.enter()
         token = "rf_" + "a" * 32
-        answers = [
-            (await story.client.post(f"/v1/referrals/{token}/status", content=b"{}")).status_code
-            for _ in range(60)
-        ]
-        assert 401 in answers
-        assert 429 in answers
+        post = story.client.post
+        answers = await asyncio.gather(
+            *(post(f"/v1/referrals/{token}/status", content=b"{}") for _ in range(60))
+        )
+        assert {each.status_code for each in answers} == {401, 429}
 
 
 @pytest.mark.parametrize(
