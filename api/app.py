@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -17,15 +16,17 @@ from api.access.limits import RequestLimits
 from api.access.service import AccessService
 from api.alerts import endpoints as alerts
 from api.alerts.acting import Acting
-from api.alerts.duty import ladder_of
+from api.alerts.laddering import LadderInForce
 from api.alerts.service import AlertsService
 from api.alerts.working import Working
+from api.audit import endpoints as audited
+from api.audit.reading import AuditReader
 from api.consent import endpoints as consent
 from api.consent.answering import AnsweringService
 from api.consent.service import ConsentService
 from api.contests import endpoints as contests
 from api.contests.service import ContestsService
-from api.deployment import archive_dir, deploy
+from api.deployment import archive_dir, checkpoints_path, deploy
 from api.events import endpoints as events
 from api.events.foreign import ForeignFeeds
 from api.events.repository import EventsRepository
@@ -90,7 +91,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         settings.max_body_events,
     )
     app.state.foreign = ForeignFeeds(settings.mappings, Currencies(settings.currencies))
-    ladder, outbox = cache(lambda: ladder_of(deployment)), Outbox(clock)
+    ladder, outbox = LadderInForce(redis, settings.rules_dir), Outbox(clock)
     app.state.alerts = AlertsService(store, deployment.keyring, clock)
     app.state.working = Working(clock)
     asking = Asking(deployment.keyring, outbox, clock)
@@ -110,6 +111,9 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         store,
         deployment.keyring,
         audit,
+    )
+    app.state.audit_reader = AuditReader(
+        store, audit, checkpoints_path(settings), archive_dir(settings)
     )
     app.state.rules = RulesService(
         redis, audit, settings.rules_dir or default_pack(), settings.currencies
@@ -135,6 +139,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(referrals.router)
     app.include_router(webhooks.router)
     app.include_router(rules.router)
+    app.include_router(audited.router)
     app.include_router(health.router)
     problems.install(app)
     app.add_middleware(BodyLimit)

@@ -141,7 +141,10 @@ class Settings(BaseSettings):
         description="Events waiting for the detector beyond which new ones are turned away for now.",
     )
     alerts_kept: int = Field(
-        default=100_000, ge=1, description="Alerts kept in Redis, and as many of rules in shadow."
+        default=100_000,
+        ge=1,
+        description="Alerts, and notes on them, kept in Redis once the service has them in its database, and "
+        "as many alerts of rules in shadow.",
     )
     intervene_within_h: int = Field(
         default=48,
@@ -153,8 +156,8 @@ class Settings(BaseSettings):
     interventions_kept: int = Field(
         default=100_000,
         ge=1,
-        description="Interventions kept on their stream, as many that are done, and as many that lapsed; "
-        "what is undone is never dropped.",
+        description="Interventions kept on their stream once the service has them in its database, where "
+        "all are.",
     )
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
     log_format: Literal["console", "json"] = Field(

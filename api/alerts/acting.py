@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.alerts import repository
+from api.alerts.laddering import InForce
 from api.alerts.schemas import ActionTaken, NewAction, Outcome
 from api.alerts.standing import acted, standing
 from api.alerts.tables import AlertAction, AlertRow
@@ -27,7 +28,6 @@ from detector.engine.alerts import Alert
 from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import HUMAN
 from detector.ladder.interventions import Intervention, make_intervention, reasons_of
-from detector.ladder.ladder import Ladder
 from detector.ladder.load import REVIEWED_FROM
 
 _alert = msgspec.json.Decoder(Alert).decode
@@ -60,7 +60,7 @@ class Acting:
 
     def __init__(
         self,
-        ladder: Callable[[], Ladder],
+        ladder: InForce,
         asking: Asking,
         consent: Offering,
         clock: Callable[[], int],
@@ -130,7 +130,7 @@ class Acting:
         self, session: AsyncSession, row: AlertRow, wanted: NewAction, nonce: str, actor: str, now_us: int
     ) -> Intervention:
         """Ask the platform for an action, at a level that has it where the player is."""
-        ladder = self._ladder()
+        ladder = await self._ladder()
         place = ladder.jurisdiction(row.jurisdiction)
         level = wanted.level or _level(
             row.level, [each for each, rung in place.rungs.items() if wanted.action in rung.actions]

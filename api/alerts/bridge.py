@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts import repository
+from api.alerts.laddering import InForce
 from api.alerts.tables import NEVER_US
 from api.alerts.urgency import (
     NO_DEADLINE,
@@ -81,7 +82,7 @@ class Bridge:
 
     def __init__(
         self,
-        ladder: Callable[[], Ladder],
+        ladder: InForce,
         keyring: Keyring,
         outbox: Outbox,
         clock: Callable[[], int],
@@ -106,7 +107,10 @@ class Bridge:
         What cannot be read is left out, and logged: it must not stand in the way of what comes behind it.
         """
         now_us = self._clock()
-        rows = {row["id"]: row for each in alerts if (row := _read(each, self._row, now_us)) is not None}
+        ladder = await self._ladder()
+        rows = {
+            row["id"]: row for each in alerts if (row := _read(each, self._row, ladder, now_us)) is not None
+        }
         new = await repository.add_alerts(session, list(rows.values()))
         await self._tell(session, [rows[alert_id] for alert_id in new])
         told = [found for each in interventions if (found := _read(each, _intervention)) is not None]
@@ -119,9 +123,8 @@ class Bridge:
         )
         return len(new) + asked + noted
 
-    def _row(self, told: AlertTold, now_us: int) -> dict[str, Any]:
+    def _row(self, told: AlertTold, ladder: Ladder, now_us: int) -> dict[str, Any]:
         face = _face(told.body)
-        ladder = self._ladder()
         opened_us = instant_us(face.opened_at)
         told_us = now_us if told.told_us is None else told.told_us
         past = is_past(face.response, opened_us, told_us, self._within_us)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts import repository
 from api.alerts.bridge import AlertTold, Bridge
+from api.alerts.laddering import LadderInForce
 from api.alerts.standing import told_at
 from api.alerts.tables import AlertRow
 from api.alerts.urgency import Deadline, urgency
@@ -21,8 +22,6 @@ from api.deployment import Deployment
 from api.interventions import repository as owed
 from api.webhooks.outbox import Outbox
 from detector.drivers.streams import ALERTS, INTERVENTIONS, NOTES, SERVICE, TAKEN_OVER
-from detector.ladder.ladder import Ladder, ladder_beside
-from detector.language.pack import default_pack
 
 log = structlog.get_logger()
 
@@ -35,17 +34,6 @@ WAIT_MS = 500
 LONGEST_INSTANT = 17
 
 DEADLINES = "system:deadlines"
-
-
-def ladder_of(deployment: Deployment) -> Ladder:
-    """The ladder that the deployment's detector works by.
-
-    Raises
-    ------
-    RuleErrors
-        It cannot be read.
-    """
-    return ladder_beside(deployment.settings.rules_dir or default_pack())
 
 
 class TakingOver:
@@ -62,9 +50,8 @@ class TakingOver:
         self._redis = deployment.redis
         self._lease = lease
         self._wait_ms = wait_ms
-        ladder = ladder_of(deployment)
         self._bridge = Bridge(
-            lambda: ladder,
+            LadderInForce(deployment.redis, deployment.settings.rules_dir),
             deployment.keyring,
             Outbox(deployment.clock),
             deployment.clock,

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.alerts import repository as alerts
+from api.alerts.laddering import InForce
 from api.alerts.standing import acted
 from api.alerts.tables import NEVER_US
 from api.alerts.urgency import time_allowed_us
@@ -39,7 +40,6 @@ from api.webhooks.outbox import Outbox
 from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import SUPPRESSING
 from detector.ladder.interventions import Intervention
-from detector.ladder.ladder import Ladder
 
 _intervention = msgspec.json.Decoder(Intervention).decode
 _PLACE = re.compile(r"(\d{1,17})-(ct_[0-9a-f]{32})")
@@ -54,9 +54,7 @@ class ContestsService:
         Tells the wall clock, in µs since the epoch.
     """
 
-    def __init__(
-        self, store: Store, ladder: Callable[[], Ladder], outbox: Outbox, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, store: Store, ladder: InForce, outbox: Outbox, clock: Callable[[], int]) -> None:
         self._store = store
         self._ladder = ladder
         self._outbox = outbox
@@ -80,7 +78,7 @@ class ContestsService:
             raise Problem(ALREADY_CONTESTED, "See how the contest stands.")
         if not row.contest or row.state == "lifted" or row.ends_us <= now_us:
             raise Problem(NOT_CONTESTABLE, "Only what is automated, from L3 up, and still in force can be.")
-        due_us = now_us + time_allowed_us(self._ladder(), row.jurisdiction, row.level)
+        due_us = now_us + time_allowed_us(await self._ladder(), row.jurisdiction, row.level)
         contest = ContestRow(
             id=f"ct_{secrets.token_hex(16)}",
             intervention=row.id,

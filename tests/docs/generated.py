@@ -23,7 +23,7 @@ from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.mapping import cases, message
 from detector.mapping import load as mapping
 from detector.score.scoring import BANDS, Override, packaged_scoring
-from tests.docs import ladder
+from tests.docs import desk, ladder
 from tests.docs.markdown import ROOT, documents
 from tests.docs.markers import HEADER, waiting, watched
 
@@ -51,6 +51,11 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
         "ladder": _ladder,
         "actions": lambda: _table(ladder.ACTIONS_HEADER, ladder.actions()),
         "reasons": lambda: _table(ladder.REASONS_HEADER, ladder.reasons()),
+        "findings": lambda: _table(desk.FINDINGS_HEADER, desk.findings()),
+        "verdicts": lambda: _table(desk.VERDICTS_HEADER, desk.verdicts()),
+        "waiting": lambda: _table(desk.WAITING_HEADER, desk.waiting()),
+        "contested": lambda: _table(desk.WAITING_HEADER, desk.contested()),
+        "grounds": lambda: _table(desk.GROUNDS_HEADER, desk.grounds()),
         "markers": lambda: _table(HEADER, watched()),
         "markers that wait": lambda: _table(["marker", "what is not told, and why"], waiting()),
         **{

@@ -201,7 +201,7 @@ async def test_the_exchange_shown_is_what_is_said(valkey: Server, redis: Redis) 
 def test_keys_of_redis_are_told() -> None:
     told = {row[0].strip("`") for row in document("docs/operations.md").table("| key |")}
     keys = {value for value in vars(streams).values() if isinstance(value, str) and value.startswith("tw:")}
-    assert told == keys | {streams.notes_key("ALERT"), streams.intervention_key("ID"), "tw:ids:PERIOD"}
+    assert told == keys | {"tw:ids:PERIOD"}
 
 
 # The tree

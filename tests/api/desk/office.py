@@ -12,7 +12,8 @@ from redis import Redis
 from sqlalchemy import delete, select
 
 from api.alerts.bridge import AlertTold, Bridge
-from api.alerts.duty import Deadlines, TakingOver, ladder_of
+from api.alerts.duty import Deadlines, TakingOver
+from api.alerts.laddering import LadderInForce
 from api.audit.tables import AuditRow
 from api.backoffice.lease import OfficeLease
 from api.backoffice.tables import Lease
@@ -82,9 +83,9 @@ async def take_over(client: httpx.AsyncClient, redis: Redis) -> None:
 
 
 def bridge_of(deployment: Deployment) -> Bridge:
-    ladder = ladder_of(deployment)
+    ladder = LadderInForce(deployment.redis, deployment.settings.rules_dir)
     within_us = deployment.settings.intervene_within_h * HOUR_US
-    return Bridge(lambda: ladder, deployment.keyring, Outbox(deployment.clock), deployment.clock, within_us)
+    return Bridge(ladder, deployment.keyring, Outbox(deployment.clock), deployment.clock, within_us)
 
 
 async def give(

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 
 from api.alerts.bridge import AlertTold
 from api.alerts.duty import TakingOver
+from api.alerts.laddering import LadderInForce
 from api.alerts.tables import AlertNote, AlertRow
 from api.audit.tables import AuditRow
 from api.backoffice.lease import LeaseLost
@@ -29,6 +30,7 @@ from api.store.database import Store
 from api.webhooks.tables import Message
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
+from detector.language.pack import packs_dir
 from tests.api.desk.office import (
     HOUR_US,
     Clock,
@@ -345,3 +347,19 @@ async def test_an_office_killed_again_and_again_takes_everything_over_once(
     opened_rows = await audit_rows(client, "alert.opened")
     assert len({row["subject"] for row in opened_rows}) == len(opened_rows) == total
     assert found["audit"] > wanted["audit"] + total
+
+
+async def test_another_ladder_holds_once_the_detector_runs_it(
+    client: httpx.AsyncClient, redis: Redis, tmp_path: Path
+) -> None:
+    text = (packs_dir() / "ladder.yml").read_text()
+    (tmp_path / "ladder.yml").write_text(text)
+    ladder = LadderInForce(deployment_of(client).redis, tmp_path)
+    first = await ladder()
+    (tmp_path / "ladder.yml").write_text(text.replace("\nversion: 1\n", "\nversion: 2\n"))
+    assert (await ladder()).version == first.version, "edited is not in force"
+    redis.hset("tw:rules", "set", "rs_2")
+    assert (await ladder()).version == 2
+    (tmp_path / "ladder.yml").write_text("version: none")
+    redis.hset("tw:rules", "set", "rs_3")
+    assert (await ladder()).version == 2, "better the last one than none"
