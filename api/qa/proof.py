@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from api.qa import account
 from api.qa.referral import TYPED
 from api.qa.scene import Check, Scene
+
+DECISIONS = {
+    "alert.acted",
+    "alert.assigned",
+    "alert.judged",
+    "consent.given",
+    "consent.refused",
+    "consent.withdrawn",
+    "intervention.asked",
+    "marketing.suppressed",
+    "partner.entered",
+    "player.viewed",
+    "prompt.opened",
+    "referral.delivered",
+    "referral.made",
+    "referral.reported",
+    "referral.withdrawn",
+    "report.read",
+}
+"""What is done in the course of the scenario, as the audit calls it."""
 
 
 async def give_nothing_away(scene: Scene) -> Check:
@@ -33,9 +55,28 @@ async def deliver_everything(scene: Scene) -> Check:
     return await scene.eventually(look)
 
 
+async def tell_what_was_done(scene: Scene) -> Check:
+    """The audit chain has every decision of this run, and names no player."""
+    actions: set[str] = set()
+    named = 0
+    cursor: str | None = ""
+    while cursor is not None:
+        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+        since = scene.began.isoformat(timespec="seconds")
+        answer = await scene.service.get("compliance", "/v1/audit", since=since, limit=500, **more)
+        for each in answer.body["items"]:
+            actions.add(each["action"])
+            named += any(player in str(each) for player in (scene.flagged, scene.normal))
+        cursor = answer.body["next_cursor"]
+    return Check(
+        {"missing": [], "naming players": 0},
+        {"missing": sorted(DECISIONS - actions), "naming players": named},
+    )
+
+
 async def verify_the_chain(scene: Scene) -> Check:
-    """The audit chain verifies."""
+    """The audit chain and the archive verify."""
     answer = await scene.service.get("compliance", "/v1/audit/verify")
     return Check(
-        {"status": 200, "intact": True}, {"status": answer.status, "intact": answer.body.get("intact")}
+        {"status": 200, "faults": []}, {"status": answer.status, "faults": answer.body.get("faults")}
     )

@@ -61,6 +61,7 @@ PARTS: Mapping[str, Sequence[Step]] = {
     "proof": (
         proof.give_nothing_away,
         proof.deliver_everything,
+        proof.tell_what_was_done,
         proof.verify_the_chain,
     ),
 }
