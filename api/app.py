@@ -16,7 +16,7 @@ from api.access.limits import RequestLimits
 from api.access.service import AccessService
 from api.alerts import endpoints as alerts
 from api.alerts.acting import Acting
-from api.alerts.laddering import LadderInForce
+from api.alerts.ladder import LadderInForce
 from api.alerts.service import AlertsService
 from api.alerts.working import Working
 from api.audit import endpoints as audited

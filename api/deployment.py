@@ -99,11 +99,17 @@ async def deployed(settings: Settings, redis_url: str) -> AsyncIterator[Deployme
 
 
 @asynccontextmanager
-async def stored(settings: Settings) -> AsyncIterator[Ground]:
-    """The store alone, begun and ended, for commands that need nothing else."""
+async def stored(settings: Settings, *, begun: bool = True) -> AsyncIterator[Ground]:
+    """The store alone, begun and ended, for commands that need nothing else.
+
+    Not begun, it is brought up to date and nothing is written into its chain.
+    """
     ground = lay_ground(settings)
     try:
-        await ground.begin()
+        if begun:
+            await ground.begin()
+        else:
+            await migrate(ground.store)
         yield ground
     finally:
         await ground.store.close()

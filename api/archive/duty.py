@@ -151,7 +151,8 @@ class Archiving:
         # The group moves after the store does.
         behind = group["last-delivered-id"].decode()
         if _order(behind) < _order(place):
-            read += len(await self._redis.xrange(EVENTS, min=f"({behind}", max=place))
+            taken: Any = await self._redis.xrange(EVENTS, min=f"({behind}", max=place)
+            read += len(taken)
         if read < gone:
             log.error("events left the stream before they were archived")
             async with self._store.write() as session:

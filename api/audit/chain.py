@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -51,22 +51,32 @@ def link(before: str, entry: Entry) -> str:
     return hashlib.sha256(_canonical(body)).hexdigest()
 
 
-def sign(seq: int, hash_: str, key_id: str, key: Ed25519PrivateKey) -> Signed:
+Kind = Literal["head", "checkpoint"]
+"""A checkpoint says that the chain came through here; the head, of which there is one, that it ends here.
+
+They are signed as different statements, so that nobody can cut a chain off at a checkpoint and pass that off
+as its end.
+"""
+
+
+def sign(kind: Kind, seq: int, hash_: str, key_id: str, key: Ed25519PrivateKey) -> Signed:
     """Vouch for the chain up to an entry."""
-    return Signed(seq, hash_, key_id, base64.b64encode(key.sign(_statement(seq, hash_))).decode())
+    return Signed(seq, hash_, key_id, base64.b64encode(key.sign(_statement(kind, seq, hash_))).decode())
 
 
-def is_signed(signed: Signed, key: Ed25519PublicKey) -> bool:
+def is_signed(kind: Kind, signed: Signed, key: Ed25519PublicKey) -> bool:
     """Whether the signature is this key's and says what it stands beside."""
     try:
-        key.verify(base64.b64decode(signed.signature), _statement(signed.seq, signed.hash))
+        key.verify(
+            base64.b64decode(signed.signature, validate=True), _statement(kind, signed.seq, signed.hash)
+        )
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
-def _statement(seq: int, hash_: str) -> bytes:
-    return f"tiltwatch audit {seq} {hash_}".encode()
+def _statement(kind: Kind, seq: int, hash_: str) -> bytes:
+    return f"tiltwatch audit {kind} {seq} {hash_}".encode()
 
 
 Keys = Mapping[str, Ed25519PublicKey]
@@ -91,7 +101,7 @@ class Walk:
         self._before, self._expected = START, 1
         self._checkpoints: dict[int, list[Signed]] = {}
         for each in checkpoints:
-            if _vouched(each, keys):
+            if _vouched("checkpoint", each, keys):
                 self._checkpoints.setdefault(each.seq, []).append(each)
             else:
                 told = "is not signed by any key of this deployment"
@@ -120,15 +130,17 @@ class Walk:
         head, last = self._head, self._expected - 1
         if head is None or head.seq == 0:
             self.faults.append("there is no end of the chain on record")
-        elif not _vouched(head, self._keys):
+        elif not _vouched("head", head, self._keys):
             told = "is not signed by any key of this deployment"
             self.faults.append(f"the end of the chain, on record as entry {head.seq}, {told}")
         elif head.seq > last:
             self.faults.append(f"the chain stops at entry {last} of {head.seq}: the end was cut off")
-        elif (head.seq, head.hash) != (last, self._before):
+        elif head.seq < last:
             self.faults.append(f"the chain goes to entry {last}, but ends on record at entry {head.seq}")
+        elif head.hash != self._before:
+            self.faults.append(f"entry {last}: it is not what the end on record vouches for")
 
 
-def _vouched(signed: Signed, keys: Keys) -> bool:
+def _vouched(kind: Kind, signed: Signed, keys: Keys) -> bool:
     key = keys.get(signed.key)
-    return key is not None and is_signed(signed, key)
+    return key is not None and is_signed(kind, signed, key)

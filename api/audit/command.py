@@ -22,26 +22,32 @@ def verify(
         Path | None,
         typer.Option(
             "--checkpoints",
-            help="Checkpoints kept outside of the store. None: the file of the settings, if it is there.",
+            help="A copy of checkpoints, of whatever age. None: the file of the settings, with all of them.",
         ),
     ] = None,
 ) -> None:
-    """Look for any entry that was changed, removed, inserted or moved; exit 1 on a finding."""
-    from api.audit.service import read_checkpoints
-    from api.deployment import checkpoints_path, stored
+    """Look for what was changed, removed, inserted or moved in chain and archive; exit 1 on a finding."""
+    from api.archive.checking import archive_faults
+    from api.audit.chain import Signed
+    from api.audit.service import Verified, read_checkpoints
+    from api.deployment import archive_dir, checkpoints_path, stored
     from api.settings import read_settings
 
     settings = read_settings()
     path = checkpoints or checkpoints_path(settings)
-    outside = read_checkpoints(path) if checkpoints or path.exists() else []
 
-    async def run() -> tuple[int, list[str]]:
-        async with stored(settings) as ground:
-            return await ground.audit.length(), await ground.audit.verify(outside)
+    def outside() -> list[Signed]:
+        return read_checkpoints(path) if checkpoints or path.exists() else []
 
-    length, found = asyncio.run(run())
-    for fault in found:
+    async def run() -> tuple[Verified, list[str]]:
+        async with stored(settings, begun=False) as ground:
+            found = await ground.audit.examine(outside, all_outside=checkpoints is None)
+            return found, await archive_faults(ground.store, archive_dir(settings))
+
+    found, files = asyncio.run(run())
+    for fault in [*found.faults, *files]:
         typer.echo(fault)
-    if found:
+    if found.faults or files:
         raise typer.Exit(1)
-    typer.echo(f"{length} entries follow from one another; {len(outside)} checkpoints outside agree")
+    told = f"{len(outside())} checkpoints outside agree" if outside() else "none vouches for it from outside"
+    typer.echo(f"{found.entries} entries follow from one another; {told}; the archive is as it was sealed")

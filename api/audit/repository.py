@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit.chain import Entry, Signed
 from api.audit.tables import AuditCheckpoint, AuditHead, AuditRow
+from api.store.adding import storable
 from detector.errors import StateError
 
 PAGE = 2000
@@ -50,6 +51,28 @@ async def head(session: AsyncSession) -> Signed | None:
 async def page(session: AsyncSession, after: int) -> list[tuple[Entry, str]]:
     """The next entries behind the one of seq `after`, with the hash they bear, by seq."""
     query = select(AuditRow).where(AuditRow.seq > after).order_by(AuditRow.seq).limit(PAGE)
+    return [_entry(row) for row in (await session.execute(query)).scalars()]
+
+
+async def newest(
+    session: AsyncSession,
+    *,
+    before: int | None,
+    subject: str | None,
+    action: str | None,
+    since_us: int | None,
+    count: int,
+) -> list[tuple[Entry, str]]:
+    """At most `count` entries before the one of seq `before`, with the hash they bear, the newest first."""
+    query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(count)
+    if before is not None:
+        query = query.where(AuditRow.seq < before)
+    if subject is not None:
+        query = query.where(AuditRow.subject == storable(subject))
+    if action is not None:
+        query = query.where(AuditRow.action == storable(action))
+    if since_us is not None:
+        query = query.where(AuditRow.at_us >= since_us)
     return [_entry(row) for row in (await session.execute(query)).scalars()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from api.store.database import BeforeCommit, Store
 from detector.errors import InputError, SettingsError
 
 _WAITING = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A chain that was gone through: its length as it is on record, its checkpoints, and what is wrong."""
+
+    entries: int
+    checkpoints: int
+    faults: list[str]
 
 
 class Audit:
@@ -68,7 +78,7 @@ class Audit:
             hash_ = link(hash_, entry)
             rows.append((entry, hash_))
         key_id, key = self._keyring.signing_key("audit")
-        await repository.append(session, rows, sign(seq, hash_, key_id, key))
+        await repository.append(session, rows, sign("head", seq, hash_, key_id, key))
 
     async def begin(self) -> None:
         """Give an empty chain its first entry, so that an empty one is always a fault."""
@@ -99,23 +109,37 @@ class Audit:
             head = await repository.lock_head(session)
             if head.seq == 0 or await repository.last_checkpoint(session) == head.seq:
                 return None
-            signed = sign(head.seq, head.hash, *self._keyring.signing_key("audit"))
+            signed = sign("checkpoint", head.seq, head.hash, *self._keyring.signing_key("audit"))
             await repository.add_checkpoint(session, signed, self._clock())
             if outside is not None:
                 _append_line(outside, msgspec.json.encode(signed) + b"\n")
         return signed
 
     async def verify(self, outside: Sequence[Signed] = ()) -> list[str]:
-        """Everything that is wrong with the chain, in words; nothing where it is whole.
+        """Everything that is wrong with the chain by itself, in words; nothing where it is whole.
 
         Parameters
         ----------
         outside
-            Checkpoints that were kept elsewhere than in the store.
+            Checkpoints that were kept elsewhere than in the store; they need not be all.
         """
+        return (await self.examine(lambda: outside, all_outside=False)).faults
+
+    async def examine(self, outside: Callable[[], Sequence[Signed]], *, all_outside: bool = True) -> Verified:
+        """Go through the chain.
+
+        Parameters
+        ----------
+        outside
+            Reads the checkpoints that are kept elsewhere than in the store.
+        all_outside
+            Whether each that is in the store has to be there too.
+        """
+        known = outside()
         async with self._store.read(snapshot=True) as session:
             head = await repository.head(session)
-            checkpoints = [*await repository.checkpoints(session), *outside]
+            inside = await repository.checkpoints(session)
+            checkpoints = [*inside, *known]
             named = {each.key for each in checkpoints} | ({head.key} if head else set())
             walk = Walk(head, checkpoints, self._keys(named))
             after = 0
@@ -124,13 +148,13 @@ class Audit:
                     walk.step(entry, hash_)
                 after = page[-1][0].seq
             walk.end()
-        return walk.faults
-
-    async def length(self) -> int:
-        """How many entries the chain has."""
-        async with self._store.read() as session:
-            head = await repository.head(session)
-        return 0 if head is None else head.seq
+        # Those of the store were written outside before they were committed, but maybe after the first look.
+        missing = {each.seq for each in inside} - {each.seq for each in outside()} if all_outside else set()
+        if missing:
+            told = f"missing outside of the store: {len(missing)}, the last at entry {max(missing)}"
+            walk.faults.append(f"checkpoints {told}")
+        entries = 0 if head is None else head.seq
+        return Verified(entries, len({each.seq for each in checkpoints}), walk.faults)
 
     def _keys(self, wanted: Iterable[str]) -> Keys:
         return {
