@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.access.roles import Role
 from api.consent.tables import Consent, Prompt
 from api.consent.timing import AFTER_NO_US, BETWEEN_OFFERS_US, PROMPT_US
 from api.problems import Problem
@@ -14,6 +15,7 @@ from tests.api.consent.asking import PLAYER, Story
 from tests.api.partners.entries import slip
 from tests.api.serving import problem
 
+ROLES_BUT_PLATFORM: tuple[Role, ...] = ("agent", "analyst", "compliance", "partner", "admin")
 ONTARIO = ["ConnexOntario", "RGC PlaySmart", "Gamblers Anonymous"]
 
 
@@ -213,11 +215,11 @@ class TestWhoIsNamed:
 
 
 async def test_who_may_ask(story: Story) -> None:
-    for role in ("agent", "analyst", "compliance", "partner", "admin"):
+    for role in ROLES_BUT_PLATFORM:
         response = await story.client.post(
             "/v1/help",
             json={"player": PLAYER, "channel": "app"},
-            auth=story.as_(role),  # type: ignore[arg-type]
+            auth=story.as_(role),
         )
         assert problem(response) == (403, "forbidden")
     refused = await story.client.post("/v1/help", json={"player": PLAYER, "channel": "app", "why": "x"})
