@@ -72,12 +72,9 @@ async def test_who_may_not_learns_nothing_of_what_is_there(story: Story, objects
         for role in ROLES:
             if role in ALLOWED[route]:
                 continue
-            answer = await story.client.request(
-                method,
-                path_of(route, objects),
-                auth=story.as_(role),
-                **({"json": {}} if method == "POST" else {}),
-            )
+            body: dict[str, Any] | None = {} if method == "POST" else None
+            path = path_of(route, objects)
+            answer = await story.client.request(method, path, auth=story.as_(role), json=body)
             assert problem(answer) == (403, "forbidden"), (route, role)
     assert (await story.referral(objects["/v1/referrals"]))["state"] == "consented"
 
