@@ -79,8 +79,9 @@ class Mailing:
             return Answer("not_allowed")
         except TimeoutError:
             return Answer("timeout")
-        except (smtplib.SMTPException, OSError, ValueError):
-            return Answer("unreachable")
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            # What smtplib was reading when the time was over, it calls closed.
+            return Answer("timeout" if isinstance(error.__context__, TimeoutError) else "unreachable")
         return Answer("delivered", 250)
 
     def _connected(self) -> smtplib.SMTP:

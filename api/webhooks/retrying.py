@@ -59,7 +59,7 @@ class Options:
     timeout_s: float = 30
     down_after_us: int = 15 * MINUTE_US
     most_in_flight: int = 512
-    most_of_one: int = 64
+    most_of_one: int = 128
     gather_s: float = 0.02
     idle_s: float = 0.25
 

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 ACTOR = "system:deliveries"
 
+_OURS = ("delivery.given_up", "partner.down", "partner.up")
+
 Handler = Callable[[AsyncSession, Message, bytes], Awaitable[None]]
 """Called in the transaction that marks a message; the bytes are the answer's, none if they were too many."""
 
@@ -179,7 +181,7 @@ class Settling:
         self._note(session, "delivery.expired", message)
 
     async def _tell_given_up(self, session: AsyncSession, message: Message, endpoint: Endpoint) -> None:
-        if message.type == "delivery.given_up":
+        if message.type in _OURS:
             return  # or two dead endpoints of the desk would tell of each other for ever
         await self._tell_of(
             session, endpoint, "delivery.given_up", delivery=message.id, message_type=message.type
