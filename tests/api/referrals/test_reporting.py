@@ -361,7 +361,7 @@ async def test_who_reads_what(story: Story) -> None:
     assert (await story.audited("player.viewed")) == ["player.viewed"] * 4
     readers: tuple[tuple[Role, int], ...] = (("compliance", 4), ("partner", 3))
     for role, seen in readers:
-        response = await story.client.get("/v1/referrals", auth=story.as_(role))  # type: ignore[arg-type]
+        response = await story.client.get("/v1/referrals", auth=story.as_(role))
         assert len(response.json()["items"]) == seen
         assert '"p-' not in response.text
     pseudonyms = {
@@ -378,7 +378,7 @@ async def test_who_reads_what(story: Story) -> None:
     nosy = await story.client.get("/v1/referrals", params={"partner": "other-aid"}, auth=story.as_("partner"))
     assert nosy.json()["items"] == []
     for role in NO_READERS:
-        refused = await story.client.get("/v1/referrals", auth=story.as_(role))  # type: ignore[arg-type]
+        refused = await story.client.get("/v1/referrals", auth=story.as_(role))
         assert problem(refused) == (403, "forbidden")
 
 
