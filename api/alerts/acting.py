@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.alerts import repository
-from api.alerts.laddering import InForce
+from api.alerts.ladder import InForce
 from api.alerts.schemas import ActionTaken, NewAction, Outcome
 from api.alerts.standing import acted, standing
 from api.alerts.tables import AlertAction, AlertRow

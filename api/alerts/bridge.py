@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts import repository
-from api.alerts.laddering import InForce
+from api.alerts.ladder import InForce
 from api.alerts.tables import NEVER_US
 from api.alerts.urgency import (
     NO_DEADLINE,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts import repository
 from api.alerts.bridge import AlertTold, Bridge
-from api.alerts.laddering import LadderInForce
+from api.alerts.ladder import LadderInForce
 from api.alerts.standing import told_at
 from api.alerts.tables import AlertRow
 from api.alerts.urgency import Deadline, urgency

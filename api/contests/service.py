@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.alerts import repository as alerts
-from api.alerts.laddering import InForce
+from api.alerts.ladder import InForce
 from api.alerts.standing import acted
 from api.alerts.tables import NEVER_US
 from api.alerts.urgency import time_allowed_us

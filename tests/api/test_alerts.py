@@ -196,7 +196,7 @@ async def test_who_sees_a_player_is_on_record(
     assert isinstance(client.auth, As)
     path = f"/v1/alerts/{hundred[0]['id']}"
     for role in ("agent", "compliance", "analyst"):
-        assert (await client.get(path, auth=As(client.auth.keys, role))).status_code == 200  # type: ignore[arg-type]
+        assert (await client.get(path, auth=As(client.auth.keys, role))).status_code == 200
     await client.get("/v1/alerts", params={"player": hundred[0]["player"]})
     views = await audit_rows(client, "player.viewed")
     assert len(views) == 3

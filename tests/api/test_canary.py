@@ -110,6 +110,7 @@ async def test_the_usual_day(
         assert PLAYER not in report.text
         assert str(AMOUNT) not in report.text
         await asyncio.to_thread(wait_for, lambda: alerts(redis))
+        await take_over(client, redis)
         found = await client.get("/v1/alerts", params={"player": PLAYER})
         assert found.json()["items"][0]["player"] == PLAYER
         for reader in ("agent", "player", "regulator"):

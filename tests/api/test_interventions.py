@@ -83,7 +83,7 @@ async def test_what_is_owed_stands_by_its_deadline_as_the_detector_wrote_it(
     items = (await client.get("/v1/interventions")).json()["items"]
     assert [each["id"] for each in items] == ids_of(friction.values())
     written = {each.id: json.loads(each.to_json()) for each in friction.values()}
-    beside = {"state": "undone", "answers": [], "contested": None}
+    beside: dict[str, Any] = {"state": "undone", "answers": [], "contested": None}
     assert items == [written[each["id"]] | beside for each in items]
     one = await client.get(f"/v1/interventions/{items[0]['id']}")
     assert one.json() == items[0]

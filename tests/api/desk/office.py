@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from api.alerts.bridge import AlertTold, Bridge
 from api.alerts.duty import Deadlines, TakingOver
-from api.alerts.laddering import LadderInForce
+from api.alerts.ladder import LadderInForce
 from api.audit.tables import AuditRow
 from api.backoffice.lease import OfficeLease
 from api.backoffice.tables import Lease

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from api.alerts.bridge import AlertTold
 from api.alerts.duty import TakingOver
-from api.alerts.laddering import LadderInForce
+from api.alerts.ladder import LadderInForce
 from api.alerts.tables import AlertNote, AlertRow
 from api.audit.tables import AuditRow
 from api.backoffice.lease import LeaseLost
