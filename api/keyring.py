@@ -112,6 +112,8 @@ def read_keyring(path: Path) -> Keyring:
         if path.stat().st_mode & 0o077:
             raise SettingsError(f"{path} is open to others; chmod 600 closes it")
         found = msgspec.json.decode(path.read_bytes(), type=_File)
+        if len({each.id for each in found.keys}) < len(found.keys):
+            raise SettingsError(f"{path} has a key twice")
         return Keyring({each.id: base64.b64decode(each.secret, validate=True) for each in found.keys})
     except OSError as error:
         raise SettingsError(f"the keyring {path} cannot be used: {error.strerror}") from None
@@ -124,8 +126,8 @@ def _make(path: Path) -> None:
     if path.exists():
         return
     key = _Master(f"k{secrets.token_hex(4)}", base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
         handle.write(msgspec.json.encode(_File([key])))
         handle.flush()
         os.fsync(handle.fileno())

@@ -51,10 +51,14 @@ async def test_what_fails_leaves_no_entry(store_url: str, tmp_path: Path) -> Non
     store = Store(store_url)
     audit = Audit(store, read_keyring(tmp_path / "keyring.json"), wall_clock_us)
     await audit.begin()
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with store.write() as session:
             audit.tell(session, "key:k", "thing.done", "thing:1")
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     await write(store, audit, "a", 1)
     assert await audit.verify() == []
     await store.close()
