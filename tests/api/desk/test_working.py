@@ -10,9 +10,21 @@ import httpx
 import pytest
 from redis import Redis
 
+from api.players.tables import PlayerFacts
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
-from tests.api.desk.office import HOUR_US, Clock, alert, audit_rows, endpoint, give, messages, opened
+from tests.api.desk.office import (
+    HOUR_US,
+    Clock,
+    alert,
+    audit_rows,
+    deployment_of,
+    endpoint,
+    give,
+    messages,
+    opened,
+)
+from tests.api.partners.entries import enter
 from tests.api.serving import NOW_US, As, issue, problem
 from tests.drivers.small import MINUTE_US
 
@@ -349,3 +361,44 @@ async def test_agents_are_told_of_grave_alerts_and_of_no_player(client: httpx.As
     told = await messages(client, "alert.opened")
     assert {each["alert"] for each in told} == {f"{1:032x}", f"{3:032x}"}
     assert "player" not in str(told)
+
+
+class TestOfferingHelp:
+    async def test_where_no_organisation_may_be_named_nothing_is_recorded(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        await give(client, alert(response="L4"))
+        refused = await client.post(f"{A1}/actions", json={"action": "offer_referral"})
+        assert problem(refused) == (409, "no-referral")
+        told = await work(client)
+        assert (told["actions"], told["work"]["state"]) == ([], "open")
+
+    async def test_it_opens_a_prompt_for_the_alerts_reasons_and_settles_what_was_asked_of_people(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        await enter(client)
+        deployment = deployment_of(client)
+        known: dict[str, Any] = {
+            "player": "player-1",
+            "pseudonym": deployment.keyring.pseudonym("player-1"),
+            "since_day": "2026-01-01",
+            **dict.fromkeys(("brand", "outcome", "over_age", "birth_year", "adult_us")),
+            **{f"{name}_us": 0 for name in ("brand", "jurisdiction", "language", "outcome", "over_age")},
+            "birth_year_us": 0,
+            "jurisdiction": "CA-ON",
+            "language": "en",
+            "identity": "verified",
+        }
+        async with deployment.store.write() as session:
+            session.add(PlayerFacts(**known))
+        await give(client, alert(response="L4"))
+        offered = await client.post(f"{A1}/actions", json={"action": "offer_referral"})
+        assert offered.status_code == 201, offered.text
+        assert (offered.json()["outcome"], offered.json()["work"]["state"]) == ("offered", "acted")
+        assert isinstance(client.auth, As)
+        prompts = await client.get("/v1/players/player-1/prompts", auth=As(client.auth.keys, "platform"))
+        assert offered.json()["prompt"] in prompts.text
+        told = await work(client)
+        states = {each["action"]: each["state"] for each in told["interventions"]}
+        assert states["offer_referral"] == "done"
+        assert told["actions"][0]["prompt"] == offered.json()["prompt"]
