@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.backoffice.tables import Lease
@@ -35,6 +36,12 @@ class OfficeLease:
 
     async def take(self) -> bool:
         """Take the lease, or renew it; False while another holds it."""
+        try:
+            return await self._take()
+        except IntegrityError:  # there was none yet, and another was quicker
+            return False
+
+    async def _take(self) -> bool:
         now_us = self._clock()
         async with self._store.write() as session:
             row = await self._row(session)
