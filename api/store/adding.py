@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table as SqlTable
 from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,7 @@ async def add_new(session: AsyncSession, table: type[Table], rows: Sequence[Mapp
         return []
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     (key,) = inspect(table).primary_key
-    statement = insert(table.__table__).on_conflict_do_nothing().returning(key)
+    statement = insert(cast(SqlTable, table.__table__)).on_conflict_do_nothing().returning(key)
     added = set((await session.execute(statement, [dict(row) for row in rows])).scalars())
     return [row[key.name] for row in rows if row[key.name] in added]
 
