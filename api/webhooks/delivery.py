@@ -45,6 +45,7 @@ class Lane:
         self.secrets: list[tuple[str, int | None]] = []
         self.secrets_of = 0  # the version of the row that they belong to
         self.under_way = 0  # until it is settled
+        self.settled = 0  # which settling wrote its row last
 
     def target(self, now_us: int) -> Target:
         """Where to, with the secrets that sign now."""
@@ -102,6 +103,7 @@ class Deliveries:
         self._done: list[Done] = []
         self._over, self._progress = asyncio.Event(), asyncio.Event()
         self._settler: asyncio.Task[None] | None = None
+        self._settlings = 0
         self._ending = False
         self._tend_us = 0
 
@@ -187,13 +189,17 @@ class Deliveries:
 
     async def _look(self, now_us: int) -> list[tuple[Lane, int]]:
         """Which endpoints may be sent how much now."""
+        before = self._settlings
         async with self._store.read() as session:
             rows = await claims.enabled(session)
             stale = [row.id for row, _ in rows if self._lane(row, now_us).secrets_of != row.version]
             secrets = await repository.secrets_of(session, stale, now_us) if stale else []
         for row, due_us in rows:
             lane = self._lanes[row.id]
-            lane.row, lane.due_us = row, due_us
+            lane.due_us = due_us
+            if lane.settled > before:
+                continue  # what was read is older than what we know: a breaker may have opened meanwhile
+            lane.row = row
             lane.pace.change(row.rate_per_s, row.burst)
             if lane.secrets_of != row.version:
                 own = [each for each in secrets if each.endpoint == row.id]
@@ -287,8 +293,9 @@ class Deliveries:
             rows = await self._settling.settle(session, batch, freed_us, now_us)
         for done in batch:
             lanes[done.job.endpoint].under_way -= 1
+        self._settlings += 1
         for endpoint, row in rows.items():
-            lanes[endpoint].row = row
+            lanes[endpoint].row, lanes[endpoint].settled = row, self._settlings
 
     def _until_next_s(self, now_us: int) -> float:
         """Seconds until something may be sent that could not be now, if nothing else happens meanwhile."""
