@@ -29,6 +29,7 @@ from api.referrals.states import FINAL, State, step
 from api.referrals.tables import Referral, ReferralStatus
 from api.referrals.tokens import new_code, new_id, new_token
 from api.settings import Settings
+from api.webhooks import repository as webhooks
 from api.webhooks.outbox import Outbox
 from api.webhooks.tables import Message
 from detector.events.instants import HOUR_US, MINUTE_US, micros, rfc3339_ms
@@ -142,11 +143,14 @@ class ReferralsService:
         if not gone_out or (was_final and (how == "expired" or referral.state != "closed")):
             return False
         partner = await partners.find(session, referral.partner)
-        if partner is None or partner.endpoint is None:
-            return False
+        endpoint = None if partner is None else partner.endpoint
+        if endpoint is None:
+            # It takes calls only by now: what it got is told of where it got it, and waits there in sight.
+            sent = await webhooks.about(session, f"referral:{token}", (CREATED,))
+            endpoint = sent[0].endpoint
         type_ = WITHDRAWN if how == "withdrawn" else EXPIRED
         data = msgspec.to_builtins(Ended(token, rfc3339_ms(now_us)))
-        await self._outbox.put(session, partner.endpoint, type_, data, subject=f"referral:{token}")
+        await self._outbox.put(session, endpoint, type_, data, subject=f"referral:{token}")
         return True
 
     async def forget_outcome(self, session: AsyncSession, token: str) -> None:

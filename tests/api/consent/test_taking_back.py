@@ -14,6 +14,7 @@ from api.referrals.tables import Referral, ReferralStatus
 from api.webhooks.tables import Message
 from tests.api.consent.asking import PLAYER, Story
 from tests.api.consent.test_answering import schema
+from tests.api.partners.entries import CONTACT
 from tests.api.serving import problem
 
 ROUNDS = 6
@@ -76,6 +77,19 @@ async def test_it_is_told_even_when_it_has_closed(story: Story) -> None:
     await story.deliver()
     assert len(story.received("referral.withdrawn")) == 1
     assert (await story.referral(referral["token"]))["state"] == "closed"
+
+
+async def test_one_that_takes_calls_only_by_now_is_told_where_it_got_it(story: Story) -> None:
+    made = await story.enter()
+    referral = await story.agree()
+    await story.deliver()
+    changed = await story.client.post(
+        "/v1/partners/demo-aid/update", json={"delivery": {"kind": "slip"}, "contact": CONTACT}
+    )
+    assert changed.json()["endpoint"] is None
+    assert (await story.withdraw(referral["consents"][0]["id"]))["partner_told"] is True
+    waiting = [each for each in await story.rows(Message) if each.type == "referral.withdrawn"]
+    assert [(each.endpoint, each.state) for each in waiting] == [(made["endpoint"], "parked")]
 
 
 async def test_the_second_consent_alone(story: Story) -> None:
