@@ -37,6 +37,9 @@ from api.health.service import HealthService
 from api.interventions import endpoints as interventions
 from api.interventions.asking import Asking
 from api.interventions.service import InterventionsService
+from api.metrics import endpoints as metrics
+from api.metrics.counting import Counts
+from api.metrics.service import MetricsService
 from api.partners import endpoints as partners
 from api.partners.service import PartnersService
 from api.players import endpoints as players
@@ -115,6 +118,8 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.state.audit_reader = AuditReader(
         store, audit, checkpoints_path(settings), archive_dir(settings)
     )
+    app.state.counts = Counts()
+    app.state.metrics = MetricsService(store, redis, app.state.counts, clock)
     app.state.rules = RulesService(
         redis, audit, settings.rules_dir or default_pack(), settings.currencies
     )
@@ -140,12 +145,13 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.include_router(webhooks.router)
     app.include_router(rules.router)
     app.include_router(audited.router)
+    app.include_router(metrics.router)
     app.include_router(health.router)
     problems.install(app)
     app.add_middleware(BodyLimit)
     if not settings.allow_remote:
         app.add_middleware(LoopbackNames)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, counts=app.state.counts)
     _document(app)
     return app
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.metrics.counting import Counts
 from api.settings import is_loopback
 from detector.drivers.faults import where
 
@@ -26,8 +27,9 @@ class RequestLog:
     Letting such an error through would have the server write its message, which may hold a player's data.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, counts: Counts) -> None:
         self._app = app
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,6 +56,7 @@ class RequestLog:
         finally:
             # Mounted and unknown routes have no template; their path is not the log's business.
             route = getattr(scope.get("route"), "path", "-")
+            self._counts.request(route, scope["method"], status)
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("request", method=scope["method"], route=route, status=status, took_ms=took_ms)
 

@@ -30,6 +30,7 @@ Scope = Literal[
     "rules:read",
     "rules:activate",
     "audit:read",
+    "metrics:read",
     "keys:manage",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -56,6 +57,7 @@ MEANINGS: Mapping[Scope, str] = {
     "rules:read": "read the rules in force",
     "rules:activate": "put rules in force",
     "audit:read": "read and verify the audit chain",
+    "metrics:read": "read the service's metrics",
     "keys:manage": "issue and revoke keys",
 }
 
@@ -83,7 +85,7 @@ GRANTS: Mapping[Role, frozenset[Scope]] = {
             "referrals:record",
         )
     ),
-    "analyst": frozenset(("alerts:read", "reports:read", "rules:read", "rules:activate")),
+    "analyst": frozenset(("alerts:read", "reports:read", "rules:read", "rules:activate", "metrics:read")),
     "compliance": frozenset(
         (
             "alerts:read",
@@ -96,6 +98,7 @@ GRANTS: Mapping[Role, frozenset[Scope]] = {
             "reports:read",
             "rules:read",
             "audit:read",
+            "metrics:read",
         )
     ),
     "partner": frozenset(("referrals:read",)),
@@ -108,6 +111,7 @@ GRANTS: Mapping[Role, frozenset[Scope]] = {
             "endpoints:manage",
             "rules:read",
             "audit:read",
+            "metrics:read",
             "keys:manage",
         )
     ),

@@ -13,6 +13,7 @@ from api.events import bodies
 from api.events.foreign import ForeignFeeds
 from api.events.schemas import IntakeQuery, IntakeReport
 from api.events.service import EventsService
+from api.metrics.counting import Counts
 from api.problems import (
     BACKLOG_FULL,
     BODY_TOO_LARGE,
@@ -108,4 +109,6 @@ async def take_events(
         report = await service.take(originals)
     else:
         report = await foreign.take(service, query.mapping, originals)
+    counts: Counts = request.app.state.counts
+    counts.intake(report)
     return Response(msgspec.json.encode(report), 202, media_type="application/json")

@@ -1,0 +1,1 @@
+"""How the service fares, in numbers, for a monitoring system: `/metrics`."""

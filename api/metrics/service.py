@@ -1,0 +1,69 @@
+"""The page that a monitoring system reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from redis.asyncio import Redis
+
+from api.backoffice.office import LASTS_S
+from api.metrics import repository
+from api.metrics.counting import Counts
+from api.store.database import Store
+from api.webhooks.repository import waiting_by_owner
+
+FRESH_US = 5_000_000
+"""How long what was read of the store is told again: it has to look at every alert."""
+
+
+class MetricsService:
+    """Counts of this process, and gauges of what all processes share."""
+
+    def __init__(self, store: Store, redis: Redis, counts: Counts, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._redis = redis
+        self._counts = counts
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._read_us = 0
+        self._gauges = b""
+
+    async def page(self) -> bytes:
+        """Everything, in the text format of Prometheus."""
+        async with self._turn:
+            now_us = self._clock()
+            if not (self._gauges and 0 <= now_us - self._read_us < FRESH_US):
+                self._gauges, self._read_us = await self._look(now_us), now_us
+        return generate_latest(self._counts.registry) + self._gauges
+
+    async def _look(self, now_us: int) -> bytes:
+        page = CollectorRegistry()
+
+        def gauge(name: str, told: str, *labels: str) -> Gauge:
+            return Gauge(f"tiltwatch_{name}", told, labels, registry=page)
+
+        backlog = gauge("backlog", "Events that a reader of the stream has yet to read.", "reader")
+        for reader, count in (await repository.backlog(self._redis)).items():
+            backlog.labels(reader).set(count)
+        async with self._store.read() as session:
+            alerts = gauge(
+                "alerts", "Alerts, by how the work on them stands.", "severity", "audience", "stage"
+            )
+            for severity, audience, stage, count in await repository.alerts(session):
+                alerts.labels(severity, audience, stage).set(count)
+            overdue = await repository.overdue(session, now_us)
+            gauge("alerts_overdue", "Alerts past their deadline.").set(overdue)
+            waiting = gauge("outbox_messages", "Messages that wait to be delivered.", "owner")
+            oldest = gauge("outbox_oldest_seconds", "For how long the oldest of them has waited.", "owner")
+            for owner, depth, since_us in await waiting_by_owner(session):
+                waiting.labels(owner).set(depth)
+                oldest.labels(owner).set((now_us - since_us) / 1e6)
+            entries = await repository.entries(session)
+            gauge("audit_entries", "Entries of the audit chain.").set(entries)
+            until_us = await repository.lease_until_us(session)
+            if until_us is not None:
+                age = gauge("back_office_lease_age_seconds", "Since a back office last gave a sign.")
+                age.set((now_us - until_us) / 1e6 + LASTS_S)
+        return generate_latest(page)
