@@ -21,7 +21,7 @@ $(READY): pyproject.toml requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-run: setup ## start everything with simulated players; alerts here and at /v1/alerts; Ctrl-C stops it
+run: setup ## start everything with simulated players; says which pages to open; Ctrl-C stops it
 	@$(BIN)/tiltwatch run --demo
 
 test: setup ## the whole suite but the storms, under ten minutes on two cores

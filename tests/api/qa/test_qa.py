@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import subprocess
@@ -190,6 +191,19 @@ def test_the_command_starts_a_system_and_all_passes() -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " 0 failed" in ended.stdout
     assert ended.stderr == ""
+
+
+async def test_a_sandbox_that_runs_already_can_be_tried_twice(started: Parts, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    async with system(*started) as found:
+        keys.write_text(json.dumps(dict(found.keys)))
+        for _ in range(2):
+            process = await asyncio.create_subprocess_exec(
+                COMMAND, "qa", "--url", found.url, "--keys", keys, stdout=subprocess.PIPE
+            )
+            told, _ = await process.communicate()
+            assert process.returncode == 0, told.decode()
+    assert " 0 failed" in told.decode()
 
 
 def test_the_command_exits_with_1_where_anything_failed(tmp_path: Path) -> None:
