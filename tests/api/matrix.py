@@ -63,6 +63,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = {
         "GET /v1/reports/outcomes": ["analyst", "compliance"],
         "GET /v1/rules": ["analyst", "compliance", "admin"],
         "POST /v1/rules/activate": ["analyst"],
+        "GET /metrics": ["analyst", "compliance", "admin"],
         "GET /v1/audit": ["compliance", "admin"],
         "GET /v1/audit/verify": ["compliance", "admin"],
         "GET /v1/keys": ["admin"],

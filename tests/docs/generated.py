@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer
 
+from api.access.limits import DEFAULTS
+from api.access.roles import GRANTS, MEANINGS, ROLES, SCOPES
 from api.cli import app
 from api.settings import PREFIX, Settings
 from detector.engine.places import JURISDICTIONS
@@ -49,6 +51,8 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
         "jurisdictions": _jurisdictions,
         "score": _score,
         "ladder": _ladder,
+        "scopes": _scopes,
+        "request limits": _limits,
         "actions": lambda: _table(ladder.ACTIONS_HEADER, ladder.actions()),
         "reasons": lambda: _table(ladder.REASONS_HEADER, ladder.reasons()),
         "findings": lambda: _table(desk.FINDINGS_HEADER, desk.findings()),
@@ -188,6 +192,18 @@ def _ladder() -> str:
         for name, throughout, rows in ladder.jurisdictions()
     ]
     return "\n".join(parts)
+
+
+def _scopes() -> str:
+    rows = (
+        [f"`{scope}`", MEANINGS[scope], ", ".join(role for role in ROLES if scope in GRANTS[role])]
+        for scope in SCOPES
+    )
+    return _table(["scope", "lets one", "roles that have it"], rows)
+
+
+def _limits() -> str:
+    return _table(["who", "requests"], ([who, f"`{limit}`"] for who, limit in DEFAULTS.items()))
 
 
 def _settings() -> str:
