@@ -98,7 +98,7 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.state.alerts = AlertsService(store, deployment.keyring, clock)
     app.state.working = Working(clock)
     asking = Asking(deployment.keyring, outbox, clock)
-    app.state.referrals = ReferralsService(outbox, audit, address_of(settings), clock)
+    app.state.referrals = ReferralsService(outbox, audit, deployment.keyring, address_of(settings), clock)
     app.state.consent = ConsentService(deployment, outbox, app.state.referrals)
     app.state.answering = AnsweringService(deployment, app.state.consent, app.state.referrals)
     app.state.reading_referrals = ReadingReferrals(store, deployment.keyring, audit, clock)
@@ -115,14 +115,10 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         deployment.keyring,
         audit,
     )
-    app.state.audit_reader = AuditReader(
-        store, audit, checkpoints_path(settings), archive_dir(settings)
-    )
+    app.state.audit_reader = AuditReader(store, audit, checkpoints_path(settings), archive_dir(settings))
     app.state.counts = Counts()
     app.state.metrics = MetricsService(store, redis, app.state.counts, clock)
-    app.state.rules = RulesService(
-        redis, audit, settings.rules_dir or default_pack(), settings.currencies
-    )
+    app.state.rules = RulesService(redis, audit, settings.rules_dir or default_pack(), settings.currencies)
     app.state.timeline = TimelineService(store, deployment.keyring, audit, clock, archive_dir(settings))
     app.state.health = HealthService(HealthRepository(redis))
     app.state.endpoints = EndpointsService(

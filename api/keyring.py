@@ -53,8 +53,9 @@ class Keyring:
                 raise SettingsError("a key of the keyring needs an id and a secret of 32 bytes in base64")
         self._masters = masters
         self._current = list(masters)[-1]
-        # The first one: a player's pseudonym must not change when keys are rotated.
-        self._pseudonyms = _derive(next(iter(masters.values())), "pseudonyms")
+        # The first one: neither a player's pseudonym nor a fingerprint may change when keys are rotated.
+        first = next(iter(masters.values()))
+        self._pseudonyms, self._fingerprints = _derive(first, "pseudonyms"), _derive(first, "fingerprints")
 
     @property
     def ids(self) -> frozenset[str]:
@@ -96,6 +97,10 @@ class Keyring:
         """A name for a player that only this keyring can tell is theirs; always the same one."""
         digest = hmac.digest(self._pseudonyms, player.encode(), sha256)
         return "ps_" + base64.b32encode(digest[:15]).decode().lower()
+
+    def fingerprint(self, what: bytes) -> str:
+        """What tells the same bytes again, and helps nobody without this keyring to guess them."""
+        return hmac.digest(self._fingerprints, what, sha256).hex()
 
 
 def read_keyring(path: Path) -> Keyring:

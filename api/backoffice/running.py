@@ -33,7 +33,13 @@ from detector.errors import SettingsError
 def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     """Everything that a back office does."""
     outbox = Outbox(deployment.clock)
-    referrals = ReferralsService(outbox, deployment.audit, address_of(deployment.settings), deployment.clock)
+    referrals = ReferralsService(
+        outbox,
+        deployment.audit,
+        deployment.keyring,
+        address_of(deployment.settings),
+        deployment.clock,
+    )
     consent = ConsentService(deployment, outbox, referrals)
     return [
         TakingOver(deployment, lease),

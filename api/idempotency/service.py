@@ -7,7 +7,6 @@ holder wake up then, its transaction fails.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -71,7 +70,8 @@ class Once:
             async with self.store.write() as session:
                 body = (await work(session)).model_dump_json().encode()
             return _response(status, body)
-        fingerprint = hashlib.sha256(self.what).hexdigest()
+        # Keyed: what a request holds may be guessed, and its plain hash would tell who guessed right.
+        fingerprint = self.keyring.fingerprint(self.what)
         claim = secrets.token_hex(8)
         known = await self._claim(who.id, self.key, fingerprint, claim)
         if known is not None:

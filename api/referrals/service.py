@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,6 +10,7 @@ from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit.service import Audit
+from api.keyring import Keyring
 from api.partners import repository as partners
 from api.partners.service import entry_of
 from api.partners.tables import Partner
@@ -61,9 +61,12 @@ class ReferralsService:
         Tells the wall clock, in µs since the epoch.
     """
 
-    def __init__(self, outbox: Outbox, audit: Audit, address: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, outbox: Outbox, audit: Audit, keyring: Keyring, address: str, clock: Callable[[], int]
+    ) -> None:
         self._outbox = outbox
         self._audit = audit
+        self._keyring = keyring
         self._address = address.rstrip("/")
         self._clock = clock
 
@@ -178,10 +181,12 @@ class ReferralsService:
         referral = await repository.find(session, token, lock=True)
         if referral is None or referral.partner != partner:
             raise Problem(UNKNOWN_REFERRAL, "This organisation has none of this token.")
-        fingerprint = hashlib.sha256(token.encode() + b"\n" + body).hexdigest()
+        # Keyed: there are five things to say, and a plain hash would tell which one was not to be kept.
+        fingerprint = self._keyring.fingerprint(token.encode() + b"\n" + body)
         known = await repository.status_of_message(session, partner, message)
         if known is not None:
-            if known.fingerprint != fingerprint:
+            # Of what was forgotten only the id is left to tell it by.
+            if known.fingerprint and known.fingerprint != fingerprint:
                 raise Problem(MESSAGE_REUSED, "Use a new webhook-id for another message.")
             return known.answer.encode()
         return await self._take_in(session, referral, said, f"partner:{partner}", message, fingerprint)

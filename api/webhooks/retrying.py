@@ -86,7 +86,7 @@ def retry_after_us(value: str | None, now_us: int) -> int | None:
     else:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+            asked_us = micros(date if date.tzinfo else date.replace(tzinfo=UTC))
+        except (ValueError, TypeError, OverflowError):  # numbers that no date has raise the last one
             return None
-        asked_us = micros(date if date.tzinfo else date.replace(tzinfo=UTC))
     return min(max(asked_us, now_us), now_us + DAY_US)

@@ -25,6 +25,13 @@ def test_what_is_sealed_opens_in_its_place_alone() -> None:
             keyring.unseal(context, sealed)
 
 
+def test_a_fingerprint_is_this_keyrings_alone_and_outlives_a_rotation() -> None:
+    keyring = Keyring({"k1": OLD})
+    assert keyring.fingerprint(b"x") == Keyring({"k1": OLD, "k2": NEW}).fingerprint(b"x")
+    assert keyring.fingerprint(b"x") != Keyring({"k1": NEW}).fingerprint(b"x")
+    assert keyring.fingerprint(b"x") != keyring.fingerprint(b"y")
+
+
 def test_sealing_twice_gives_two_texts() -> None:
     keyring = Keyring({"k1": OLD})
     assert keyring.seal("c", PLAIN) != keyring.seal("c", PLAIN)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 
 import jsonschema
 import pytest
@@ -12,6 +14,7 @@ from api.consent.tables import Consent
 from api.consent.timing import CONSENT_US
 from api.referrals.tables import Referral, ReferralStatus
 from api.webhooks.tables import Message
+from detector.events.instants import rfc3339_ms
 from tests.api.consent.asking import PLAYER, Story
 from tests.api.consent.test_answering import schema
 from tests.api.partners.entries import CONTACT
@@ -111,6 +114,28 @@ async def test_the_second_consent_alone(story: Story) -> None:
     assert changed == ["delivered", "contacted"]
     assert story.received("referral.withdrawn") == []
     assert (await story.shown())["referrals"][0]["consents"][0]["id"] == first["id"]
+
+
+async def test_what_was_said_before_is_answered_again_when_it_is_forgotten(story: Story) -> None:
+    await story.enter()
+    referral = await story.agree(outcome=True)
+    await story.deliver()
+    await story.report(referral["token"], "contacted", message="cb-again")
+    await story.withdraw(referral["consents"][1]["id"])
+    again = await story.report(referral["token"], "contacted", message="cb-again")
+    assert (again["state"], again["outcome"]) == ("acknowledged", False)
+
+
+async def test_what_must_not_be_kept_cannot_be_guessed_from_what_is(story: Story) -> None:
+    await story.enter()
+    referral = await story.agree()
+    await story.deliver()
+    said = {"status": "contacted", "at": rfc3339_ms(story.clock())}
+    await story.report(referral["token"], "contacted")
+    (kept,) = await story.rows(ReferralStatus)
+    guess = hashlib.sha256(f"{referral['token']}\n{json.dumps(said)}".encode()).hexdigest()
+    assert kept.status is None
+    assert kept.fingerprint != guess
 
 
 async def test_without_the_first_there_is_no_second(story: Story) -> None:

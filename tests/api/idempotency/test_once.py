@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import httpx
 import pytest
@@ -71,7 +72,8 @@ async def test_a_failed_request_leaves_the_key_free(client: httpx.AsyncClient) -
 
 @pytest.mark.parametrize("key", ["a b", "é", "x" * 129, ""])
 async def test_a_key_that_is_none(client: httpx.AsyncClient, key: str) -> None:
-    answer = await client.post("/v1/keys", json=BODY, headers={"idempotency-key": key.encode()})  # type: ignore[dict-item]
+    headers = {b"idempotency-key": key.encode()}
+    answer = await client.post("/v1/keys", json=BODY, headers=headers)
     assert problem(answer) == (400, "invalid-parameter")
 
 
@@ -126,9 +128,20 @@ async def claim_and_die(each: Counter) -> None:
 
 
 def _fingerprint(each: Counter) -> str:
-    import hashlib
+    return each.once.keyring.fingerprint(each.once.what)
 
-    return hashlib.sha256(each.once.what).hexdigest()
+
+async def test_nothing_kept_tells_without_the_keyring_what_was_asked(store_url: str) -> None:
+    store = Store(store_url)
+    each = Counter(store, Clock())
+    await claim_and_die(each)
+    async with store.read() as session:
+        kept = await repository.find(session, WHO.id, "one")
+    assert kept is not None
+    plain = {hashlib.new(name, each.once.what).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
+    assert kept.fingerprint not in plain
+    assert kept.fingerprint != Keyring({"k": b"2" * 32}).fingerprint(each.once.what)
+    await store.close()
 
 
 async def test_what_is_at_work_is_waited_for_and_taken_over_after_a_minute(store_url: str) -> None:

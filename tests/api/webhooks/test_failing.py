@@ -212,6 +212,28 @@ def test_retry_after_is_seconds_or_a_date_and_a_day_at_most(
     assert retry_after_us(header, house_clock_us) == expected
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 99999999999999999999:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+        "9" * 5000,
+    ],
+)
+async def test_no_retry_after_keeps_others_messages_from_being_settled(
+    house: House, receiver: Receiver, header: str
+) -> None:
+    hostile = await house.put(await house.open(receiver.url))
+    receiver.answers = [web.Response(status=503, headers={"retry-after": header})]
+    async with delivering(house) as office:
+        await office.rest(house)
+        other = await house.put(await house.open(receiver.url + "/other", owner_id="other-aid"))
+        await office.rest(house)
+    assert (await house.message(other)).state == "delivered"
+    assert await house.outcomes(hostile) == [("refused", 503)]
+
+
 async def test_an_endpoint_that_keeps_failing_is_left_alone_and_probed_one_at_a_time(
     house: House, receiver: Receiver
 ) -> None:
