@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from detector.drivers.rulesets import read_rule_set
-from detector.errors import Finding, RuleErrors, TiltwatchError
+from detector.drivers.rulesets import rule_set_id
+from detector.errors import Finding, InputError
 from detector.events.money import Currencies
 from detector.ladder.check import LADDERS
 from detector.language.load import read_rule
@@ -19,7 +19,7 @@ from detector.timelines import check_timeline
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The set that was checked, None where it cannot be read at all, and what was found."""
+    """The set that was checked, None where it changes or cannot be read, and what was found."""
 
     set: str | None
     findings: list[dict[str, str | int]]
@@ -28,17 +28,14 @@ class Verdict:
 def look_through(folder: Path, own: Mapping[str, int]) -> Verdict:
     """Check a folder of rules and run their tests."""
     currencies = Currencies(own)
-    found = [*check([folder], currencies), *score.check([folder]), *LADDERS.check([folder])]
-    if not found:
-        found = _tested(folder, currencies)
-    name = None
     try:
-        name = read_rule_set(folder, currencies).id
-    except RuleErrors as error:
-        found = found or error.findings
-    except TiltwatchError:
-        found = found or [Finding(str(folder / "."), 1, 1, "no rule here is live or in shadow")]
-    return Verdict(name, [_shown(each, folder) for each in sorted(set(found))])
+        before = rule_set_id(folder)
+        found = [*check([folder], currencies), *score.check([folder]), *LADDERS.check([folder])]
+        found = found or _tested(folder, currencies)
+        is_same = rule_set_id(folder) == before
+    except InputError:
+        return Verdict(None, [])
+    return Verdict(before if is_same else None, [_shown(each, folder) for each in sorted(set(found))])
 
 
 def look_through_beside(folder: Path, own: Mapping[str, int]) -> Verdict:
@@ -48,18 +45,20 @@ def look_through_beside(folder: Path, own: Mapping[str, int]) -> Verdict:
 
 
 def _tested(folder: Path, currencies: Currencies) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
+    can_run = False
     for path in rule_files(folder):
         reading = read_rule(path, currencies)
+        found += reading.findings
         if reading.rule is None:
-            found += reading.findings
             continue
+        can_run = can_run or reading.rule.status in ("live", "shadow")
         for timeline in reading.rule.tests:
             found += [
                 Finding(reading.path, timeline.line, 1, message)
                 for message in check_timeline(reading.rule, timeline, currencies)
             ]
-    return found
+    return found if found or can_run else [Finding(str(folder / "."), 1, 1, "no rule is live or in shadow")]
 
 
 def _shown(finding: Finding, folder: Path) -> dict[str, str | int]:

@@ -76,9 +76,9 @@ class RulesService:
             raise Problem(RULES_CHANGED, "Read `on_disk` again.", on_disk=on_disk)
         async with self._turn:  # one at a time: it keeps a core busy
             verdict: Verdict = await asyncio.to_thread(look_through_beside, self._folder, self._currencies)
-        if verdict.findings or verdict.set is None:
+        if verdict.findings:
             raise Problem(RULES_UNFIT, "See `findings`.", findings=verdict.findings[:MOST_FINDINGS])
-        if wanted.set is not None and verdict.set != wanted.set:
+        if verdict.set is None or (wanted.set is not None and verdict.set != wanted.set):
             raise Problem(RULES_CHANGED, "They are being changed.", on_disk=verdict.set)
         return verdict.set
 

@@ -16,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from redis import Redis
 
+from api.access.roles import Role
 from api.players.endpoints import SCHEMAS
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector, Options
@@ -26,7 +27,7 @@ from detector.events.money import Currencies
 from detector.language.pack import default_pack, load_rules
 from detector.score.scoring import packaged_scoring
 from detector.score.standing import Risk, Standing
-from tests.api.serving import NOW_US, post, problem, serving
+from tests.api.serving import NOW_US, As, post, problem, serving
 from tests.drivers.small import DAY_US, MINUTE_US, alerts, event, running, wait_for, write_rules
 
 EXCLUSION = Standing(
@@ -213,3 +214,49 @@ async def test_a_snapshot_outlives_its_detector(valkey: Server, redis: Redis, tm
     (after,) = kept(redis, "p1").standings
     assert (after.opened_us, after.held_us) == (before.opened_us, NOW_US)
     assert before.held_us == before.opened_us == NOW_US - 7 * MINUTE_US
+
+
+# Who reads what
+
+
+@pytest.mark.parametrize(
+    ("role", "reader", "status"),
+    [
+        ("platform", "player", 200),
+        ("platform", "agent", 403),
+        ("platform", "regulator", 403),
+        ("agent", "player", 200),
+        ("agent", "agent", 200),
+        ("compliance", "regulator", 200),
+        ("compliance", "player", 403),
+        ("analyst", "agent", 403),
+        ("admin", "player", 403),
+    ],
+)
+async def test_who_may_read_what(
+    client: httpx.AsyncClient, redis: Redis, role: Role, reader: str, status: int
+) -> None:
+    keep(redis, "p1", NIGHTS)
+    auth = As(client.auth.keys, role)  # type: ignore[union-attr]
+    answer = await client.get("/v1/players/p1/risk", params={"reader": reader}, auth=auth)
+    assert answer.status_code == status
+    # Nobody learns from a refusal whether a player is known.
+    unknown = await client.get("/v1/players/nobody/risk", params={"reader": reader}, auth=auth)
+    assert unknown.status_code == (404 if status == 200 else 403)
+
+
+async def test_every_view_is_recorded_but_what_a_platform_shows_to_the_player(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    keep(redis, "p1", NIGHTS)
+    keys = client.auth.keys  # type: ignore[union-attr]
+    await client.get("/v1/players/p1/risk", params={"reader": "player"}, auth=As(keys, "platform"))
+    await client.get("/v1/players/p1/risk", params={"reader": "agent"})
+    await client.get("/v1/players/p1/risk", params={"reader": "regulator"}, auth=As(keys, "compliance"))
+    await client.get("/v1/players/nobody/risk")
+    found = (await client.get("/v1/audit", params={"action": "player.viewed"})).json()["items"]
+    pseudonym = client.app.state.keyring.pseudonym("p1")  # type: ignore[attr-defined]
+    assert [(each["actor"], each["subject"], each["details"]) for each in found] == [
+        (f"key:{keys[role].split('_')[1]}", f"player:{pseudonym}", {"reader": reader})
+        for role, reader in (("compliance", "regulator"), ("agent", "agent"))
+    ]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from api.deployment import stored
@@ -50,7 +51,7 @@ async def test_a_key_is_issued_listed_and_revoked(
     assert keys(tmp_path, store_url, "revoke", key_id) == (0, f"{key_id} is revoked\n", "")
     _, said, _ = keys(tmp_path, store_url, "list")
     assert "revoked 20" in next(line for line in said.splitlines() if line.startswith(key_id))
-    async with stored(Settings(data_dir=tmp_path, database_url=store_url)) as ground:
+    async with stored(Settings(data_dir=tmp_path, database_url=SecretStr(store_url))) as ground:
         assert await ground.audit.verify() == []
 
 

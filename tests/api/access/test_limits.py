@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import cast
 
 import httpx
 from redis import Redis
@@ -35,7 +36,7 @@ async def test_several_services_count_together(valkey: Server, redis: Redis, sto
         serving(valkey.url, FEW, database_url=store_url) as first,
         serving(valkey.url, FEW, database_url=store_url) as second,
     ):
-        second.auth = first.auth
+        second.auth = cast(httpx.Auth, first.auth)
         found = await asyncio.gather(*(answers(each, 30) for each in (first, second)))
         assert sum(found, Counter()) == {200: 20, 429: 40}
 

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from api.archive.duty import Archiving
 from api.backoffice.lease import OfficeLease
 from api.backoffice.office import Office
@@ -23,7 +25,7 @@ class _AtOnce(Archiving):
 
 
 async def work(redis_url: str, home: Path, database_url: str) -> None:
-    deployment = deploy(Settings(data_dir=home, database_url=database_url), redis_url, Clock())
+    deployment = deploy(Settings(data_dir=home, database_url=SecretStr(database_url)), redis_url, Clock())
     await deployment.begin()
     # The clock stands still: whoever comes next could wait for ever, so the lease is gone at once.
     lease = OfficeLease(deployment.store, deployment.clock, 0)

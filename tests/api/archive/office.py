@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
+from pydantic import SecretStr
 from redis import Redis
 from sqlalchemy import select
 
@@ -75,7 +76,7 @@ async def office(
     **settings: Any,
 ) -> AsyncIterator[Office]:
     """An office that has the lease."""
-    made = Settings(data_dir=home, database_url=database_url, **settings)
+    made = Settings(data_dir=home, database_url=SecretStr(database_url), **settings)
     deployment = deploy(made, redis_url, clock or Clock())
     await deployment.begin()
     lease = OfficeLease(deployment.store, deployment.clock, LONG_US)
@@ -87,11 +88,20 @@ async def office(
         await deployment.end()
 
 
+def last_entry(redis: Redis) -> bytes:
+    """The id of the stream's newest entry."""
+    found: Any = redis.xrevrange("tw:events", count=1)
+    return bytes(found[0][0])
+
+
 def put(redis: Redis, *originals: bytes, received_us: int | None = NOON_US) -> None:
     """Have events accepted."""
     with redis.pipeline(transaction=False) as pipe:
         for each in originals:
-            pipe.xadd("tw:events", {"e": each} | ({} if received_us is None else {"r": received_us}))
+            fields: dict[Any, Any] = {"e": each}
+            if received_us is not None:
+                fields["r"] = received_us
+            pipe.xadd("tw:events", fields)
         pipe.execute()
 
 

@@ -19,7 +19,7 @@ from detector.drivers.replay import replay
 from detector.drivers.streams import trim_behind_readers
 from detector.drivers.valkey import Server
 from detector.language.pack import load_rules
-from tests.api.archive.office import LONG_US, Clock, lines, office, put
+from tests.api.archive.office import LONG_US, Clock, last_entry, lines, office, put
 from tests.drivers.small import DAY_US, MINUTE_US, NOON_US, event, write_rules
 
 DAY = "2026-01-01"
@@ -76,8 +76,7 @@ async def test_the_stream_is_not_trimmed_before_it_is_archived(
     async with office(valkey.url, tmp_path, store_url) as each:
         await each.work()  # it has begun
         put(redis, *many(12))
-        last = redis.xrevrange("tw:events", count=1)[0][0]
-        redis.xgroup_setid("tw:events", "detector", last)
+        redis.xgroup_setid("tw:events", "detector", last_entry(redis))
         assert trim_behind_readers(redis, "tw:events") == 0
         await each.work()
         assert trim_behind_readers(redis, "tw:events") == 12

@@ -82,7 +82,7 @@ async def test_a_brand_has_a_jurisdiction_and_the_deployment_one_for_the_rest(
         said(2, "session_start", player="p2"),
         said(3, "session_start", player="p3", brand="west", jurisdiction="CA-BC"),
     )
-    settings = {"places_file": tmp_path / "places.yml"}
+    settings: dict[str, Any] = {"places_file": tmp_path / "places.yml"}
     async with office(valkey.url, tmp_path, store_url, jurisdiction="CA-ON", **settings) as each:
         await each.work()
         found = [(await each.facts(player)).jurisdiction for player in ("p1", "p2", "p3")]
@@ -144,7 +144,7 @@ async def test_who_is_of_age_where(
     passed: dict[str, Any] | None,
     expected: str,
 ) -> None:
-    where = {} if jurisdiction is None else {"jurisdiction": jurisdiction}
+    where: dict[str, Any] = {} if jurisdiction is None else {"jurisdiction": jurisdiction}
     put(redis, said(1, "player_profile", birth_year=born, **where))
     if passed is not None:
         put(redis, said(2, "identity_check", outcome="passed", **passed))

@@ -51,7 +51,8 @@ def test_it_can_be_made_anew(tmp_path: Path, harm: str) -> None:
         data[40] ^= 4
         told.write_bytes(data)
     else:
-        told.write_bytes({"empty": b"", "cut": data[:-9], "foreign": b"x" * 500, "longer": data + data}[harm])
+        others = {"empty": b"", "cut": data[:-9], "foreign": b"x" * 500, "longer": data + data}
+        told.write_bytes(bytes(others[harm]))
     assert index.read(path, length) == whole
     index.mend(path, length)
     assert told.read_bytes() == b"".join(map(index.record, whole))
