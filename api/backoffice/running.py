@@ -52,6 +52,7 @@ def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
             lease,
             on_delivered={CREATED: referrals.delivered},
             on_given_up={CREATED: referrals.given_up},
+            holders={CREATED: consent.held_back},
         ),
         Acknowledgements(deployment.store, lease, referrals),
         RunningOut(deployment.store, lease, consent),

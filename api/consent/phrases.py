@@ -18,6 +18,7 @@ STATES: Mapping[Language, Mapping[str, str]] = {
         "declined": "{partner} cannot take this on at the moment. There is other help below.",
         "closed": "{partner} has finished. You can ask again at any time.",
         "withdrawn": "You have taken this back.",
+        "recalled": "This goes no further. There is other help below, at any time.",
         "expired": "This is over: its time has run out. You can ask again at any time.",
     },
     "fr": {
@@ -31,6 +32,7 @@ STATES: Mapping[Language, Mapping[str, str]] = {
         "declined": "{partner} ne peut pas s’en charger pour le moment. Il y a d’autre aide ci-dessous.",
         "closed": "{partner} a terminé. Vous pouvez redemander à tout moment.",
         "withdrawn": "Vous avez repris votre accord.",
+        "recalled": "Ceci ne va pas plus loin. Il y a d’autre aide ci-dessous, à tout moment.",
         "expired": "C’est terminé : le délai est passé. Vous pouvez redemander à tout moment.",
     },
 }
@@ -54,10 +56,19 @@ OUTCOMES: Mapping[Language, Mapping[Outcome, str]] = {
 
 
 def message(
-    language: Language, partner: str, state: str, *, slip: bool, undelivered: bool, outcome: str | None
+    language: Language,
+    partner: str,
+    state: str,
+    *,
+    slip: bool,
+    undelivered: bool,
+    recalled: bool,
+    outcome: str | None,
 ) -> str:
     """The sentence for where a referral stands."""
-    if outcome is not None:
+    if recalled:
+        found = STATES[language]["recalled"]
+    elif outcome is not None:
         found = {str(name): told for name, told in OUTCOMES[language].items()}[outcome]
     elif undelivered:
         found = STATES[language]["undelivered"]

@@ -87,7 +87,7 @@ class Party(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """What happened to the consent, the earliest first."""
 
-    event_state: Literal["given", "withdrawn", "expired"]
+    event_state: Literal["given", "withdrawn", "expired", "invalidated"]
     event_time: Instant
     event_type: Literal["explicit", "automatic"]
     channel: str | None

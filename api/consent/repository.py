@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.consent.tables import Consent, Prompt
+from api.players.tables import PlayerFacts
 from api.referrals.tables import Referral
+
+
+class Leaving(NamedTuple):
+    """A referral about to be sent: how its consent stands, where the player is, who gets it, who they are."""
+
+    token: str
+    consent: str
+    jurisdiction: str
+    partner: str
+    identity: str | None
 
 
 async def add(session: AsyncSession, *rows: Prompt | Consent) -> None:
@@ -81,6 +93,42 @@ async def consents_of_player(session: AsyncSession, player: str) -> Sequence[Con
     """All that a player ever agreed to."""
     asked = select(Consent).where(Consent.player == player).order_by(Consent.kind.desc(), Consent.id)
     return (await session.scalars(asked)).all()
+
+
+async def prompts_of_minors(session: AsyncSession, limit: int) -> Sequence[Prompt]:
+    """Open prompts of players who are under age, and which nobody is answering at this moment."""
+    asked = (
+        select(Prompt)
+        .join(PlayerFacts, PlayerFacts.player == Prompt.player)
+        .where(PlayerFacts.identity == "under_age", Prompt.state == "open")
+        .order_by(Prompt.id)
+        .limit(limit)
+    )
+    return (await session.scalars(asked.with_for_update(skip_locked=True, of=Prompt))).all()
+
+
+async def consent_of_a_minor(session: AsyncSession) -> Consent | None:
+    """A consent to a referral that somebody under age has given, and which nobody is taking back now."""
+    asked = (
+        select(Consent)
+        .join(PlayerFacts, PlayerFacts.player == Consent.player)
+        .where(PlayerFacts.identity == "under_age", Consent.state == "given", Consent.kind == "referral")
+        .order_by(Consent.id)
+        .limit(1)
+    )
+    return await session.scalar(asked.with_for_update(skip_locked=True, of=Consent))
+
+
+async def leaving(session: AsyncSession, tokens: Collection[str]) -> Sequence[Leaving]:
+    """What has to be so of referrals that are about to be sent."""
+    asked = (
+        select(Referral.token, Consent.state, Prompt.jurisdiction, Referral.partner, PlayerFacts.identity)
+        .join(Prompt, Prompt.id == Referral.prompt)
+        .join(Consent, Consent.id == Referral.consent)
+        .join(PlayerFacts, PlayerFacts.player == Referral.player, isouter=True)
+        .where(Referral.token.in_(tokens))
+    )
+    return [Leaving(*row) for row in (await session.execute(asked)).all()]
 
 
 async def overdue_prompts(session: AsyncSession, now_us: int, limit: int) -> Sequence[Prompt]:

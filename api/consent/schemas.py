@@ -93,7 +93,10 @@ class ConsentShown(BaseModel):
     id: str
     asks: Literal["referral", "outcome"]
     text: str
-    state: Literal["given", "withdrawn", "expired"]
+    state: Annotated[
+        Literal["given", "withdrawn", "expired", "invalidated"],
+        Field(description="invalidated: whoever gave it turned out to be under age."),
+    ]
     given_at: str
     expires_at: str
     ended_at: str | None

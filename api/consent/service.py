@@ -20,11 +20,11 @@ from api.consent.schemas import (
 )
 from api.consent.showing import consent_shown, prompt_shown, referral_shown
 from api.consent.signposts import signposts
-from api.consent.tables import Prompt
+from api.consent.tables import Consent, Prompt
 from api.consent.timing import AFTER_NO_US, BETWEEN_OFFERS_US, PROMPT_US
 from api.deployment import Ground
 from api.partners import repository as partners
-from api.partners.choice import Candidate, Wish, choose, fits
+from api.partners.choice import Candidate, Wish, choose, fits, is_safe
 from api.partners.schemas import Entry
 from api.partners.service import entry_of
 from api.partners.tables import Partner
@@ -37,6 +37,7 @@ from api.referrals.service import ReferralsService
 from api.referrals.tokens import new_id
 from api.store.adding import storable
 from api.webhooks.outbox import Outbox
+from api.webhooks.tables import Message
 from detector.events.instants import HOUR_US, rfc3339_ms
 
 
@@ -159,26 +160,72 @@ class ConsentService:
             raise Problem(UNKNOWN_CONSENT, "None of this id was given.")
         told = False
         if found.state == "given":
-            token = await referrals.token_of_consent(session, consent_id)
-            ending = [found]
-            if found.kind == "referral":
-                ending = list(await repository.consents_of_prompt(session, found.prompt, lock=True))
-            for each in ending:
-                if each.state == "given":
-                    each.state, each.ended_us = "withdrawn", self._clock()
-                    self._audit.tell(
-                        session,
-                        actor,
-                        "consent.withdrawn",
-                        self._subject(each.player),
-                        consent=each.id,
-                        receipt=digest(each),
-                    )
-            if token is not None and found.kind == "referral":
-                told = await self._referrals.end(session, token, "withdrawn")
-            if token is not None and any(each.kind == "outcome" for each in ending):
-                await self._referrals.forget_outcome(session, token)
+            told = await self._take_back(session, found, "withdrawn", actor)
         return ConsentEnded(consent=consent_shown(found), partner_told=told)
+
+    async def _take_back(
+        self, session: AsyncSession, found: Consent, how: Literal["withdrawn", "invalidated"], actor: str
+    ) -> bool:
+        """End a locked consent and what hangs on it; whether the organisation has to be told, and is."""
+        token, told = await referrals.token_of_consent(session, found.id), False
+        ending = [found]
+        if found.kind == "referral":
+            ending = list(await repository.consents_of_prompt(session, found.prompt, lock=True))
+        for each in ending:
+            if each.state == "given":
+                each.state, each.ended_us = how, self._clock()
+                self._audit.tell(
+                    session,
+                    actor,
+                    f"consent.{how}",
+                    self._subject(each.player),
+                    consent=each.id,
+                    receipt=digest(each),
+                )
+        if token is not None and found.kind == "referral":
+            told = await self._referrals.end(session, token, "withdrawn")
+        if token is not None and any(each.kind == "outcome" for each in ending):
+            await self._referrals.forget_outcome(session, token)
+        return told
+
+    # What must not leave, though it was agreed to
+
+    async def held_back(self, session: AsyncSession, messages: Sequence[Message]) -> set[str]:
+        """Which of these referrals must not leave now, whatever was so when the player said yes.
+
+        The player is not known to be of age any more, the consent has ended, or the organisation keeps what
+        it gets where nothing protects it.
+        """
+        tokens = {each.id: each.subject.removeprefix("referral:") for each in messages}
+        rows = await repository.leaving(session, set(tokens.values()))
+        entries = {}
+        for partner_id in {row.partner for row in rows}:
+            partner = await partners.find(session, partner_id)
+            assert partner is not None
+            entries[partner_id] = entry_of(partner)
+        free = {
+            row.token
+            for row in rows
+            if row.consent == "given"
+            and row.identity == "verified"
+            and is_safe(entries[row.partner], row.jurisdiction)
+        }
+        return {message for message, token in tokens.items() if token not in free}
+
+    async def recall(self, session: AsyncSession) -> bool:
+        """Take back what somebody under age agreed to; one consent at a time, False where there is none."""
+        found = await repository.consent_of_a_minor(session)
+        if found is None:
+            return False
+        await self._take_back(session, found, "invalidated", "system:consent")
+        return True
+
+    async def close_prompts(self, session: AsyncSession, limit: int) -> int:
+        """Take questions away that were put to somebody under age; returns how many."""
+        found = await repository.prompts_of_minors(session, limit)
+        for prompt in found:
+            await self._take_away(session, prompt, "closed")
+        return len(found)
 
     async def receipt(self, consent_id: str) -> bytes:
         """The receipt of a consent, as JSON."""
@@ -194,14 +241,18 @@ class ConsentService:
         """Take questions away that nobody answered in time; returns how many."""
         found = await repository.overdue_prompts(session, self._clock(), limit)
         for prompt in found:
-            prompt.state = "expired"
-            data = {"player": prompt.player, "prompt": prompt.id}
-            subject = f"prompt:{prompt.id}"
-            await self._outbox.tell(session, "platform", "prompt.expired", data, subject=subject)
-            self._audit.tell(
-                session, "system:consent", "prompt.expired", self._subject(prompt.player), prompt=prompt.id
-            )
+            await self._take_away(session, prompt, "expired")
         return len(found)
+
+    async def _take_away(
+        self, session: AsyncSession, prompt: Prompt, state: Literal["expired", "closed"]
+    ) -> None:
+        prompt.state = state
+        data = {"player": prompt.player, "prompt": prompt.id}
+        await self._outbox.tell(session, "platform", "prompt.expired", data, subject=f"prompt:{prompt.id}")
+        self._audit.tell(
+            session, "system:consent", f"prompt.{state}", self._subject(prompt.player), prompt=prompt.id
+        )
 
     async def expire_consents(self, session: AsyncSession, limit: int) -> int:
         """End consents whose time is over, and the referrals made from them; returns how many."""

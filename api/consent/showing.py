@@ -94,6 +94,7 @@ def referral_shown(
         referral.state,
         slip=is_slip,
         undelivered=referral.state == "consented" and referral.given_up_us is not None,
+        recalled=any(each.id == referral.consent and each.state == "invalidated" for each in consents),
         outcome=referral.outcome,
     )
     return ReferralForPlayer(

@@ -17,7 +17,10 @@ class PlayerFacts(Table):
     """
 
     __tablename__ = "player_facts"
-    __table_args__ = (Index("ix_player_facts_pseudonym", "pseudonym", unique=True),)
+    __table_args__ = (
+        Index("ix_player_facts_pseudonym", "pseudonym", unique=True),
+        Index("ix_player_facts_identity", "identity"),
+    )
 
     player: Mapped[str] = mapped_column(primary_key=True)
     pseudonym: Mapped[str]

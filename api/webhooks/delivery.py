@@ -8,10 +8,11 @@ it. What was being sent when an office ended is sent again under the same id by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.backoffice.lease import LeaseLost, OfficeLease
 from api.deployment import Ground
@@ -24,13 +25,15 @@ from api.webhooks.pacing import Pace
 from api.webhooks.posting import Posting
 from api.webhooks.retrying import SECOND_US, Options
 from api.webhooks.service import context
-from api.webhooks.settling import Done, Handler, Settling
-from api.webhooks.tables import Attempt, Endpoint, EndpointSecret
+from api.webhooks.settling import Done, Handler, Holder, Settling
+from api.webhooks.tables import Attempt, Endpoint, EndpointSecret, Message
 from detector.drivers.faults import where
 
 log = structlog.get_logger()
 
 TEND_US = 5 * SECOND_US
+HELD_US = 60 * SECOND_US
+"""After which what must not go out is looked at again."""
 PAGE = 500
 WIND_UP_S = 2.0
 
@@ -68,6 +71,8 @@ class Deliveries:
     ----------
     on_delivered, on_given_up
         By type of message, what else happens in the transaction that marks it so.
+    holders
+        By type of message, who says at the last moment what must not go out; it is asked again later.
     carriers
         By kind of endpoint; HTTP and mail as the settings say if None.
     """
@@ -82,6 +87,7 @@ class Deliveries:
         *,
         on_delivered: Mapping[str, Handler] | None = None,
         on_given_up: Mapping[str, Handler] | None = None,
+        holders: Mapping[str, Holder] | None = None,
         carriers: Mapping[str, Carrier] | None = None,
     ) -> None:
         settings = ground.settings
@@ -96,6 +102,7 @@ class Deliveries:
         self._settling = Settling(
             self._audit, Outbox(self._clock), self._options, on_delivered or {}, on_given_up or {}
         )
+        self._holders = holders or {}
         self._lanes: dict[str, Lane] = {}
         self._left_behind: dict[str, int] = {}
         self._begun_us = 0  # on the steady clock
@@ -235,9 +242,13 @@ class Deliveries:
             sure_until_us = await claims.lease_until(session)
             for lane, share in wanted:
                 subjects: set[str] = set()
-                for message in await claims.due(session, lane.row.id, now_us, share):
+                due = await claims.due(session, lane.row.id, now_us, share)
+                held = await self._held(session, due)
+                for message in due:
                     if message.not_after_us is not None and message.not_after_us <= now_us:
                         self._settling.expire(session, message, now_us)
+                    elif message.id in held:
+                        message.due_us = now_us + HELD_US
                     elif message.subject not in subjects:
                         subjects.add(message.subject)
                         body, number = message.body.encode(), message.attempts + 1
@@ -250,6 +261,14 @@ class Deliveries:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(jobs)
+
+    async def _held(self, session: AsyncSession, due: Sequence[Message]) -> set[str]:
+        """What must not go out now."""
+        held: set[str] = set()
+        for type_, holder in self._holders.items():
+            if asked := [each for each in due if each.type == type_]:
+                held.update(await holder(session, asked))
+        return held
 
     async def _attempt(self, lane: Lane, job: Job, sure_until_us: int) -> None:
         begun_us, at_us = _steady_us(), self._clock()

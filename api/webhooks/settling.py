@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ _OURS = ("delivery.given_up", "partner.down", "partner.up")
 
 Handler = Callable[[AsyncSession, Message, bytes], Awaitable[None]]
 """Called in the transaction that marks a message; the bytes are the answer's, none if they were too many."""
+
+Holder = Callable[[AsyncSession, Sequence[Message]], Awaitable[Collection[str]]]
+"""Called in the transaction that claims messages; the ids of those that must not go out now."""
 
 
 @dataclass(frozen=True, slots=True)

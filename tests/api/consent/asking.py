@@ -174,6 +174,7 @@ class Story:
             self.house,
             on_delivered={CREATED: referrals.delivered},
             on_given_up={CREATED: referrals.given_up},
+            holders={CREATED: self.state.consent.held_back},
         ) as office:
             yield office
 
@@ -194,6 +195,14 @@ class Story:
             while not await duty.round():
                 pass
         await lease.give_back()
+
+    async def recall(self) -> None:
+        """What somebody under age was asked or agreed to is taken back, while another office delivers."""
+        store, consent = self.house.ground.store, self.state.consent
+        more = True
+        while more:
+            async with store.write() as session:
+                more = bool(await consent.close_prompts(session, 1)) or await consent.recall(session)
 
     async def listen(self, owner: str = "desk") -> None:
         """Somebody of ours has webhooks sent to the same receiver."""

@@ -26,7 +26,7 @@ from api.webhooks.guard import read_networks
 from api.webhooks.outbox import Outbox
 from api.webhooks.retrying import SECOND_US, Options
 from api.webhooks.service import EndpointsService
-from api.webhooks.settling import Handler
+from api.webhooks.settling import Handler, Holder
 from api.webhooks.tables import Attempt, Endpoint, Message
 from tests.drivers.small import NOON_US
 
@@ -237,6 +237,7 @@ async def delivering(
     *,
     on_delivered: Mapping[str, Handler] | None = None,
     on_given_up: Mapping[str, Handler] | None = None,
+    holders: Mapping[str, Holder] | None = None,
     carriers: Mapping[str, Carrier] | None = None,
 ) -> AsyncIterator[Office]:
     """An office that has the lease."""
@@ -248,6 +249,7 @@ async def delivering(
         options,
         on_delivered=on_delivered,
         on_given_up=on_given_up,
+        holders=holders,
         carriers=carriers,
     )
     try:

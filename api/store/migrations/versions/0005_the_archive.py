@@ -46,3 +46,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("player", name=op.f("pk_player_facts")),
     )
     op.create_index("ix_player_facts_pseudonym", "player_facts", ["pseudonym"], unique=True)
+    op.create_index("ix_player_facts_identity", "player_facts", ["identity"])
