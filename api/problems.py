@@ -114,10 +114,17 @@ def invalid(findings: Iterable[Mapping[str, Any]]) -> Problem:
     """The problem of what pydantic found wrong; what is wrong as a whole is named `body`."""
     # `loc` and `msg` name the parameter and what it should be; `input` would repeat what was sent.
     parameters = [
-        {"name": ".".join(map(str, finding["loc"])) or "body", "reason": finding["msg"]}
+        {"name": ".".join(map(str, finding["loc"])) or "body", "reason": _reason(finding)}
         for finding in findings
     ]
     return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters)
+
+
+def _reason(finding: Mapping[str, Any]) -> str:
+    if finding.get("type") == "union_tag_invalid":  # its message repeats what was sent
+        return f"One of {finding['ctx']['expected_tags']} is expected" if "ctx" in finding else "Unknown kind"
+    reason: str = finding["msg"]
+    return reason
 
 
 def internal(occurrence: str) -> Response:

@@ -7,11 +7,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.access.asking import PROBLEMS, allowed
+from api.access.roles import GRANTS
 from api.access.schemas import IssuedKey, Key, Keys, NewKey
 from api.access.service import AccessService, Principal
 from api.idempotency.service import PROBLEMS as IDEMPOTENCY
 from api.idempotency.service import Idempotent
-from api.problems import BODY_TOO_LARGE, INVALID_PARAMETER, STORE_UNAVAILABLE, UNKNOWN_KEY, documented
+from api.problems import (
+    BODY_TOO_LARGE,
+    FORBIDDEN,
+    INVALID_PARAMETER,
+    STORE_UNAVAILABLE,
+    UNKNOWN_KEY,
+    Problem,
+    documented,
+)
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
@@ -39,7 +48,13 @@ async def list_keys(_: Who, service: Service) -> Keys:
     responses=documented(INVALID_PARAMETER, *PROBLEMS, *IDEMPOTENCY, BODY_TOO_LARGE, STORE_UNAVAILABLE),
 )
 async def issue_key(who: Who, wanted: NewKey, service: Service, once: Idempotent) -> Response:
-    """Issue a key. Its secret is in this answer and nowhere else."""
+    """Issue a key. Its secret is in this answer and nowhere else.
+
+    Whose own key has fewer scopes than its role cannot issue one of the role with more.
+    """
+    beyond = set(GRANTS[who.role] if wanted.scopes is None else wanted.scopes) - who.scopes
+    if wanted.role == who.role and beyond:
+        raise Problem(FORBIDDEN, "No key of one's own role with more scopes than one's own.")
     return await once.run(who, lambda session: service.issue(session, wanted, who.actor))
 
 

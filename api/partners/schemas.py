@@ -6,9 +6,11 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from api.referrals.protocol import MOST_LINK, Channel, Language, Purpose
+from api.webhooks.signatures import PUBLIC_PREFIX, is_weak
 
 PARTNER_ID = r"^[a-z][a-z0-9-]{1,62}$"
 JURISDICTION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
@@ -25,21 +27,24 @@ def _is_verification_key(key: str) -> str:
     for prefix, lengths in _KEY_LENGTHS.items():
         if key.startswith(prefix):
             try:
-                if len(base64.b64decode(key.removeprefix(prefix), validate=True)) in lengths:
-                    return key
+                raw = base64.b64decode(key.removeprefix(prefix), validate=True)
             except binascii.Error:
-                pass
+                continue
+            if len(raw) in lengths and not (prefix == PUBLIC_PREFIX and is_weak(raw)):
+                return key
     # Its own words, not the value: it may be a secret.
     raise ValueError("a key is whpk_ with 32 bytes in base64, or whsec_ with 24 to 64")
 
 
 def _is_point(x: str) -> str:
     try:
-        if len(base64.urlsafe_b64decode(x + "=")) == 32:
-            return x
-    except binascii.Error:
-        pass
-    raise ValueError("`x` is 32 bytes in base64url")
+        # Of points of small order everybody knows the shared secret; the exchange refuses them.
+        X25519PrivateKey.generate().exchange(
+            X25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "="))
+        )
+    except (binascii.Error, ValueError):
+        raise ValueError("`x` is an X25519 public key, 32 bytes in base64url") from None
+    return x
 
 
 Text = Annotated[str, Field(min_length=1, max_length=120, pattern=_PRINTABLE)]

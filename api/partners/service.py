@@ -78,6 +78,7 @@ class PartnersService:
         except IntegrityError:
             raise Problem(CONTRADICTION, "There is an organisation of this id already.") from None
         await self._open(session, row, entry, actor)
+        await self._check_own(session, row.id, wanted.verification_keys, "verification_keys")
         for key in wanted.verification_keys:
             await self._keep(session, row.id, key, now_us)
         self._audit.tell(session, actor, "partner.entered", f"partner:{row.id}", entry=_digest(entry))
@@ -140,6 +141,7 @@ class PartnersService:
             if kept[key_id].retired_us is None:
                 kept[key_id].retired_us = now_us
                 self._audit.tell(session, actor, "partner.key-retired", f"partner:{row.id}", key=key_id)
+        await self._check_own(session, row.id, wanted.add, "add")
         made = new_hmac_secret() if wanted.new_shared_secret else None
         added = [*wanted.add, *([made] if made else [])]
         in_force = sum(each.retired_us is None for each in kept.values())
@@ -181,6 +183,15 @@ class PartnersService:
             if key.retired_us is None:
                 found.setdefault(key.partner, []).append(self._key(key))
         return found
+
+    async def _check_own(
+        self, session: AsyncSession, partner_id: str, keys: Sequence[str], where: str
+    ) -> None:
+        """Refuse keys of other organisations: who signs with one would be taken for the wrong one of two."""
+        for key in await repository.keys(session):
+            if key.partner != partner_id and self._key(key) in keys:
+                told = {"name": where, "reason": "One of them is another organisation's"}
+                raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
 
     def _key(self, key: PartnerKey) -> str:
         if key.public is not None:

@@ -51,7 +51,12 @@ class ReadingReferrals:
         before = _place_of(query.cursor)
         async with self._store.write() as session:
             rows = await repository.page(
-                session, partner=partner, state=query.state, before=before, limit=query.limit + 1
+                session,
+                partner=partner,
+                state=query.state,
+                before=before,
+                limit=query.limit + 1,
+                delivered=who.role == "partner",
             )
             page = rows[: query.limit]
             items = [self.shown(session, row, who) for row in page]
@@ -80,6 +85,8 @@ class ReadingReferrals:
             self._audit.tell(session, who.actor, "player.viewed", subject, what="referral")
         elif who.role == "compliance":
             player = self._keyring.pseudonym(row.player)
+        # An organisation reads what it was sent; of what is over it was to delete everything but that it is.
+        is_bare = who.role == "partner" and (row.delivery == "slip" or row.state in ("withdrawn", "expired"))
         overdue = row.state == "delivered" and row.due_us is not None and row.due_us <= self._clock()
         known: dict[str, Any] = {
             f"{name}_at": _told(getattr(row, f"{name}_us"))
@@ -101,8 +108,8 @@ class ReadingReferrals:
             player=player,
             code=row.code,
             delivery=row.delivery,  # type: ignore[arg-type]
-            urgency=row.urgency,  # type: ignore[arg-type]
-            reasons=msgspec.json.decode(row.reasons),
+            urgency=None if is_bare else row.urgency,  # type: ignore[arg-type]
+            reasons=[] if is_bare else msgspec.json.decode(row.reasons),
             outcome_consent=row.outcome_consent is not None,
             consented_at=rfc3339_ms(row.consented_us),
             undelivered_at=_told(row.given_up_us),
@@ -117,7 +124,10 @@ class ReadingReferrals:
     @staticmethod
     async def _found(session: AsyncSession, token: str, who: Principal) -> Referral:
         row = await repository.find(session, token)
-        if row is None or (who.role == "partner" and row.partner != who.partner):
+        # What has not arrived may still be taken back, and then was never theirs to know.
+        if row is None or (
+            who.role == "partner" and (row.partner != who.partner or row.delivered_us is None)
+        ):
             raise Problem(UNKNOWN_REFERRAL, "None of this token is known to whoever asks.")
         return row
 

@@ -61,9 +61,12 @@ async def page(
     state: str | None,
     before: tuple[int, str] | None,
     limit: int,
+    delivered: bool = False,
 ) -> Sequence[Referral]:
-    """Referrals, the newest first, behind a place."""
+    """Referrals, the newest first, behind a place; with `delivered` those alone that arrived."""
     asked = select(Referral)
+    if delivered:
+        asked = asked.where(Referral.delivered_us.is_not(None))
     if partner is not None:
         asked = asked.where(Referral.partner == partner)
     if state is not None:

@@ -27,6 +27,10 @@ HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 
 _HMAC_BYTES = range(24, 65)
 _ED25519_BYTES = 32
+_P = 2**255 - 19
+_EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset((0, 1, _P - 1, _EIGHTH, _P - _EIGHTH))
+"""The y of ed25519's eight points whose order divides 8."""
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
@@ -48,6 +52,12 @@ def new_private_key() -> str:
 def public_key(private: str) -> str:
     """The public half of a private key."""
     return PUBLIC_PREFIX + _text(_private(private).public_key().public_bytes_raw())
+
+
+def is_weak(public: bytes) -> bool:
+    """Whether an ed25519 public key is a point of small order: anybody makes signatures that bear it out."""
+    y = int.from_bytes(public, "little") & ((1 << 255) - 1)
+    return y % _P in _SMALL_ORDER
 
 
 def checked_key(key: str) -> str:

@@ -80,6 +80,7 @@ async def test_who_may_not_learns_nothing_of_what_is_there(story: Story, objects
 
 
 async def test_who_may_finds_what_is_there(story: Story, objects: Objects) -> None:
+    await story.deliver()
     for route in sorted(each for each in ALLOWED if "{" in each and each.startswith("GET")):
         for role in sorted(ALLOWED[route]):
             answer = await story.client.get(path_of(route, objects), auth=story.as_(role))
@@ -98,6 +99,7 @@ async def test_a_partner_has_its_own_referrals_alone(story: Story, objects: Obje
         As({"partner": await issue(app, "partner", each)}, "partner") for each in ("demo-aid", "other-aid")
     ]
     get = story.client.get
+    await story.deliver()
     assert [each["token"] for each in (await get("/v1/referrals", auth=own)).json()["items"]] == [token]
     assert (await get("/v1/referrals", auth=other)).json()["items"] == []
     for path in ("/v1/referrals/{}", "/v1/referrals/{}/slip"):

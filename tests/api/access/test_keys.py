@@ -43,6 +43,16 @@ async def test_a_key_opens_what_its_role_may(client: httpx.AsyncClient) -> None:
     assert problem(answer) == (403, "forbidden")
 
 
+async def test_who_has_fewer_scopes_issues_no_key_of_their_role_with_more(client: httpx.AsyncClient) -> None:
+    narrow = bearing((await issue(client, role="admin", scopes=["keys:manage"]))["key"])
+    for wanted in ({"role": "admin"}, {"role": "admin", "scopes": ["keys:manage", "partners:manage"]}):
+        answer = await client.post("/v1/keys", json={"name": "x", **wanted}, headers=narrow)
+        assert problem(answer) == (403, "forbidden")
+    for wanted in ({"role": "admin", "scopes": ["keys:manage"]}, {"role": "agent"}):
+        answer = await client.post("/v1/keys", json={"name": "x", **wanted}, headers=narrow)
+        assert answer.status_code == 201
+
+
 async def test_a_key_may_have_fewer_scopes_than_its_role_and_never_more(client: httpx.AsyncClient) -> None:
     made = await issue(client, role="analyst", scopes=["rules:read"])
     assert made["scopes"] == ["rules:read"]

@@ -44,6 +44,66 @@ async def test_one_that_is_telephoned_has_no_endpoint(client: httpx.AsyncClient)
     assert problem(refused) == (400, "invalid-parameter")
 
 
+def whpk(raw: bytes) -> str:
+    return "whpk_" + base64.b64encode(raw).decode()
+
+
+WEAK = [
+    bytes(32),
+    b"\1" + bytes(31),
+    b"\1" + bytes(30) + b"\x80",
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"),
+    bytes.fromhex("ec" + "ff" * 30 + "7f"),
+    bytes.fromhex("ee" + "ff" * 30 + "ff"),
+]
+"""Keys for which anybody makes signatures."""
+
+
+@pytest.mark.parametrize("raw", WEAK)
+async def test_a_key_that_anybody_signs_for_is_refused(client: httpx.AsyncClient, raw: bytes) -> None:
+    refused = await client.post("/v1/partners", json=entry(verification_keys=[whpk(raw)]))
+    assert problem(refused) == (400, "invalid-parameter")
+    await enter(client)
+    refused = await client.post("/v1/partners/demo-aid/keys", json={"add": [whpk(raw)]})
+    assert problem(refused) == (400, "invalid-parameter")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        bytes(32),
+        b"\1" + bytes(31),
+        bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    ],
+)
+async def test_nothing_is_sealed_to_a_key_whose_secret_everybody_knows(
+    client: httpx.AsyncClient, raw: bytes
+) -> None:
+    weak = {**jwk(), "x": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    refused = await client.post("/v1/partners", json=entry(encryption_key=weak))
+    assert problem(refused) == (400, "invalid-parameter")
+
+
+async def test_nobody_signs_with_the_key_of_another(client: httpx.AsyncClient) -> None:
+    shared = new_hmac_secret()
+    await enter(client, verification_keys=[public_key(PRIVATE), shared])
+    for taken in (public_key(PRIVATE), shared):
+        refused = await client.post("/v1/partners", json=entry(id="other-aid", verification_keys=[taken]))
+        assert problem(refused) == (400, "invalid-parameter")
+        assert taken not in refused.text
+    await enter(client, id="other-aid", verification_keys=[public_key(OTHER_PRIVATE)])
+    refused = await client.post("/v1/partners/other-aid/keys", json={"add": [shared]})
+    assert problem(refused) == (400, "invalid-parameter")
+
+
+async def test_a_refusal_repeats_no_kind_that_was_sent(client: httpx.AsyncClient) -> None:
+    refused = await client.post("/v1/partners", json=entry(delivery={"kind": "Ann Doe, p-1"}))
+    assert problem(refused) == (400, "invalid-parameter")
+    assert "Ann Doe" not in refused.text
+    assert "'webhook'" in refused.text
+
+
 async def test_a_name_is_used_once(client: httpx.AsyncClient) -> None:
     await enter(client)
     assert problem(await client.post("/v1/partners", json=entry())) == (409, "contradiction")

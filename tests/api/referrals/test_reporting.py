@@ -356,6 +356,7 @@ async def test_who_reads_what(story: Story) -> None:
     mine = [await story.agree(f"p-{number}") for number in range(4)]
     theirs = [each for each in mine if each["partner"]["id"] == "other-aid"]
     assert len(theirs) == 1
+    await story.deliver()
     listed = (await story.client.get("/v1/referrals")).json()["items"]
     assert sorted(each["player"] for each in listed) == ["p-0", "p-1", "p-2", "p-3"]
     assert (await story.audited("player.viewed")) == ["player.viewed"] * 4
@@ -380,6 +381,30 @@ async def test_who_reads_what(story: Story) -> None:
     for role in NO_READERS:
         refused = await story.client.get("/v1/referrals", auth=story.as_(role))
         assert problem(refused) == (403, "forbidden")
+
+
+async def test_an_organisation_reads_nothing_that_has_not_reached_it(story: Story) -> None:
+    await story.enter()
+    referral = await story.agree()
+    path = f"/v1/referrals/{referral['token']}"
+    as_partner = story.as_("partner")
+    assert problem(await story.client.get(path, auth=as_partner)) == (404, "unknown-referral")
+    assert (await story.client.get("/v1/referrals", auth=as_partner)).json()["items"] == []
+    await story.deliver()
+    assert (await story.client.get(path, auth=as_partner)).json()["urgency"] == "routine"
+    await story.withdraw(referral["consents"][0]["id"])
+    over = (await story.client.get(path, auth=as_partner)).json()
+    assert (over["state"], over["urgency"], over["reasons"]) == ("withdrawn", None, [])
+
+
+async def test_one_that_is_telephoned_reads_no_more_than_the_player_agreed_to(story: Story) -> None:
+    await story.enter(**slip(id="demo-aid"))
+    await story.know()
+    prompt = await story.asked(reasons=["money"])
+    referral = (await story.say(prompt, contact_by=None))["referral"]
+    seen = (await story.client.get(f"/v1/referrals/{referral['token']}", auth=story.as_("partner"))).json()
+    assert (seen["code"], seen["urgency"], seen["reasons"]) == (referral["code"], None, [])
+    assert (await story.referral(referral["token"]))["reasons"] == ["money"]
 
 
 async def test_pages(story: Story) -> None:
