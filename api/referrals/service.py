@@ -135,7 +135,7 @@ class ReferralsService:
         One that was closed stays so. It is told of a withdrawal all the same: it still holds what it got.
         """
         # The outbox before the referral, in the order in which a delivery locks them.
-        gone_out = await self._outbox.cancel(session, f"referral:{token}", (CREATED,))
+        gone_out = await self._outbox.cancel(session, f"referral:{token}", (CREATED,), erase=True)
         referral = await self._locked(session, token)
         now_us = self._clock()
         was_final = referral.state in FINAL

@@ -120,14 +120,19 @@ class Outbox:
             done_us=None,
         )
 
-    async def cancel(self, session: AsyncSession, subject: str, types: Collection[str]) -> bool:
+    async def cancel(
+        self, session: AsyncSession, subject: str, types: Collection[str], *, erase: bool = False
+    ) -> bool:
         """Take back what was not delivered yet; True if any of it may have gone out all the same.
 
         What is being sent at this moment may still arrive, but is not tried again and moves nothing here.
+        With `erase` nothing is kept of what they said, delivered or not.
         """
         now_us, gone_out = self._clock(), False
         for message in await repository.about(session, subject, types):
             gone_out |= message.attempts > 0
+            if erase:
+                message.body = "{}"  # none of them is ever sent again
             if message.state == "sending":
                 message.state = "recalled"
             elif message.state in ("waiting", "parked", "failed", "expired"):

@@ -35,6 +35,21 @@ async def test_what_waits_is_never_sent(story: Story) -> None:
     assert (shown["state"], shown["message"]) == ("withdrawn", "You have taken this back.")
 
 
+@pytest.mark.parametrize("delivered", [False, True])
+async def test_nothing_is_kept_of_what_was_to_be_sent(story: Story, delivered: bool) -> None:
+    await story.enter()
+    await story.know()
+    prompt = await story.asked(reasons=["money"])
+    answer = await story.say(prompt, contact={"phone": "+1 555 010 0123"})
+    if delivered:
+        await story.deliver()
+    kept = [each.body for each in await story.rows(Message) if each.type == "referral.created"]
+    assert "sealed_contact" in kept[0]
+    await story.withdraw(answer["referral"]["consents"][0]["id"])
+    kept = [each.body for each in await story.rows(Message) if each.type == "referral.created"]
+    assert kept == ["{}"]
+
+
 async def test_an_organisation_that_holds_something_is_told(story: Story) -> None:
     await story.enter()
     referral = await story.agree()
