@@ -23,7 +23,8 @@ async def tell(redis_url: str, start: str, history_sent: asyncio.Event, say: Say
         Set once all of the history's events are in.
     """
     history: Counter[str] = Counter()
-    redis = Redis.from_url(redis_url, protocol=2)
+    # With a time-out the client waits by asyncio.wait_for, which on Python 3.11 can lose a cancellation.
+    redis = Redis.from_url(redis_url, protocol=2, socket_timeout=None)
     last, summed_up = b"0", False
     until: bytes | None = None
     try:

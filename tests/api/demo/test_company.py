@@ -7,6 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -44,24 +47,41 @@ def test_what_it_keeps_lies_in_its_own_folder_and_no_mail_is_sent(tmp_path: Path
     assert found.log_level == real.log_level
 
 
+@contextmanager
+def run(until: str, *arguments: str, **settings: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """What `tiltwatch run` says up to a word, and its environment; ended by Ctrl-C, in order."""
+    environment = {**os.environ, "TILTWATCH_PORT": "0", **settings}
+    command: list[str | Path] = [COMMAND, "run", *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            said = ""
+            while until not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield said, environment
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=60)
+            finally:
+                process.kill()
+        errors.seek(0)
+        told = errors.read()
+    assert process.returncode == 0, told
+    assert "Traceback" not in told
+
+
 def test_it_says_which_pages_to_open_and_they_open(tmp_path: Path) -> None:
-    own = {"TILTWATCH_PORT": "0", "TILTWATCH_DATA_DIR": str(tmp_path / "untouched")}
-    command: list[str | Path] = [COMMAND, "run", "--demo"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **own}
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl-C stops it" not in said:
-            line = process.stdout.readline()
-            assert line, process.communicate()
-            said += line
-        links = re.findall(r"http://\S+", said)
-        answers = [httpx.get(link, timeout=60) for link in links]
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors
+    untouched = tmp_path / "untouched"
+    with run("Ctrl-C stops it", "--demo", TILTWATCH_DATA_DIR=str(untouched)) as (said, _):
+        answers = [httpx.get(link, timeout=60) for link in re.findall(r"http://\S+", said)]
     assert [(answer.status_code, answer.url.path) for answer in answers] == [
         (200, "/v1/alerts"),
         (200, "/v1/reports/alerts-without-action"),
@@ -70,31 +90,19 @@ def test_it_says_which_pages_to_open_and_they_open(tmp_path: Path) -> None:
     ]
     told = base64.b64decode(answers[0].request.headers["authorization"].split()[1]).decode()
     assert told.startswith("agent:tw_")
-    assert not (tmp_path / "untouched").exists()
+    assert not untouched.exists()
 
 
 def test_a_plain_start_says_how_to_issue_the_first_key(tmp_path: Path) -> None:
-    own = {"TILTWATCH_PORT": "0", "TILTWATCH_DATA_DIR": str(tmp_path)}
-    with subprocess.Popen(
-        [COMMAND, "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **own}
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        while "keys issue" not in said:
-            line = process.stdout.readline()
-            assert line, process.communicate()
-            said += line
+    with run("keys issue", TILTWATCH_DATA_DIR=str(tmp_path)) as (said, environment):
         address = said.split("alerts   ")[1].split("/v1")[0]
         issued = subprocess.run(
             [COMMAND, "keys", "issue", "agent", "night desk"],
-            env={**os.environ, **own},
+            env=environment,
             capture_output=True,
             text=True,
             check=True,
         )
-        key = issued.stdout.strip()
-        answer = httpx.get(f"{address}/v1/alerts", headers={"authorization": f"Bearer {key}"})
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        headers = {"authorization": f"Bearer {issued.stdout.strip()}"}
+        answer = httpx.get(f"{address}/v1/alerts", headers=headers, timeout=60)
     assert answer.status_code == 200
-    assert process.returncode == 0
