@@ -40,7 +40,7 @@ async def over_http(settings: Settings, redis_url: str) -> AsyncIterator[httpx.A
     keys = await issue_keys(settings)
     async with (
         serving(settings, redis_url) as address,
-        httpx.AsyncClient(base_url=address, auth=As(keys)) as client,
+        httpx.AsyncClient(base_url=address, auth=As(dict(keys))) as client,
     ):
         yield client
 

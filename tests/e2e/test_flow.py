@@ -1,4 +1,4 @@
-"""From an event to a confirmed referral over real HTTP, on each database, the back office killed on the way."""
+"""From an event to a confirmed referral, over real HTTP, on each database, with the back office killed."""
 
 from __future__ import annotations
 
