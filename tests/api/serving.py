@@ -43,7 +43,7 @@ USUAL: Mapping[str, Role] = {
 class As(httpx.Auth):
     """Sends the key of a role: the one given, else whoever usually asks there."""
 
-    def __init__(self, keys: Mapping[str, str], role: Role | None = None) -> None:
+    def __init__(self, keys: Mapping[Role, str], role: Role | None = None) -> None:
         self.keys = keys
         self.role = role
 

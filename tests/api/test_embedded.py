@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 @asynccontextmanager
 async def over_http(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    keys: dict[str, str] = {**await issue_keys(settings)}
+    keys = await issue_keys(settings)
     async with (
         serving(settings, redis_url) as address,
         httpx.AsyncClient(base_url=address, auth=As(keys)) as client,
