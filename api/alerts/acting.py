@@ -18,14 +18,11 @@ from api.alerts.standing import acted, standing
 from api.alerts.tables import AlertAction, AlertRow
 from api.alerts.working import locked
 from api.audit.service import Audit
-from api.interventions import repository as owed
 from api.interventions.asking import Asking
-from api.interventions.schemas import PlatformAnswer
-from api.interventions.service import record
+from api.interventions.service import settle
 from api.problems import NOT_ON_THE_LADDER, Problem
 from api.referrals.protocol import Reason, Urgency
 from detector.engine.alerts import Alert
-from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import HUMAN
 from detector.ladder.interventions import Intervention, make_intervention, reasons_of
 from detector.ladder.load import REVIEWED_FROM
@@ -106,7 +103,7 @@ class Acting:
             by_people = wanted.action in HUMAN
             acted(row, now_us, by_people=by_people)
             if by_people:
-                await self._settle(session, row, wanted.action, who.actor, now_us)
+                await settle(session, row.id, wanted.action, who.actor, now_us)
         told = {"did": done.action, "outcome": done.outcome, "code": done.code, "level": done.level}
         Audit.tell(
             session,
@@ -161,14 +158,6 @@ class Acting:
             jurisdiction=row.jurisdiction,
             actor=actor,
         )
-
-    @staticmethod
-    async def _settle(session: AsyncSession, row: AlertRow, action: str, actor: str, now_us: int) -> None:
-        """Answer what the alert asked of people with what one of them did."""
-        at = rfc3339_ms(now_us)
-        for each in await owed.undone_of(session, row.id, action):
-            before = (await owed.answers(session, [each.id]))[each.id]
-            await record(session, each, before, PlatformAnswer("done", at, None, at), actor)
 
 
 def _level(own: str, having: Sequence[str]) -> str | None:

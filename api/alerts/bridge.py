@@ -34,6 +34,7 @@ from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import HUMAN
 from detector.ladder.interventions import Intervention, instant_us
 from detector.ladder.ladder import Ladder
+from detector.language.rule import SEVERITIES
 
 log = structlog.get_logger()
 
@@ -112,7 +113,7 @@ class Bridge:
             row["id"]: row for each in alerts if (row := _read(each, self._row, ladder, now_us)) is not None
         }
         new = await repository.add_alerts(session, list(rows.values()))
-        await self._tell(session, [rows[alert_id] for alert_id in new])
+        await self._tell(session, [rows[alert_id] for alert_id in new], ladder)
         told = [found for each in interventions if (found := _read(each, _intervention)) is not None]
         asked = await self._asking.take(session, told)
         # Where the interventions of an alert came before it, somebody may have been quicker than it was.
@@ -127,9 +128,14 @@ class Bridge:
         face = _face(told.body)
         opened_us = instant_us(face.opened_at)
         told_us = now_us if told.told_us is None else told.told_us
-        past = is_past(face.response, opened_us, told_us, self._within_us)
-        allowed_us = time_allowed_us(ladder, told.jurisdiction, face.response)
-        due = NO_DEADLINE if past else deadline(opened_us, allowed_us)
+        # What a level asks for that is on no ladder nobody knows; the alert is kept, and people are told.
+        known = _is_known(ladder, told.jurisdiction, face.response, face.severity)
+        past = not known or is_past(face.response, opened_us, told_us, self._within_us)
+        due = (
+            NO_DEADLINE
+            if past
+            else deadline(opened_us, time_allowed_us(ladder, told.jurisdiction, face.response))
+        )
         return {
             "id": face.id,
             "player": storable(face.player),
@@ -139,15 +145,15 @@ class Bridge:
             "kind": face.kind,
             "category": face.category,
             "audience": face.audience,
-            "severity": face.severity,
-            "level": face.response,
+            "severity": storable(face.severity),
+            "level": storable(face.response),
             "jurisdiction": None if told.jurisdiction is None else storable(told.jurisdiction),
             "opened_us": opened_us,
             "taken_us": now_us,
             "body": told.body.decode(),
             "stage": "past" if past else "open",
-            "rank": -urgency(face.response, face.severity, 0),
-            "by_people": needs_people(ladder, told.jurisdiction, face.response),
+            "rank": -urgency(face.response, face.severity, 0) if known else 0,
+            "by_people": known and needs_people(ladder, told.jurisdiction, face.response),
             "due_us": due.due_us,
             "period_us": due.period_us,
             "next_us": due.due_us,
@@ -156,18 +162,28 @@ class Bridge:
             "verdicts": 0,
         }
 
-    async def _tell(self, session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-        """Have it on record that alerts are owed something, and let agents know of the grave ones."""
-        grave = []
+    async def _tell(self, session: AsyncSession, rows: Sequence[dict[str, Any]], ladder: Ladder) -> None:
+        """Have it on record that alerts are owed something; let agents know of what is grave or not known."""
+        grave, unreadable = [], []
         for row in rows:
+            subject = f"alert:{row['id']}"
+            if not _is_known(ladder, row["jurisdiction"], row["level"], row["severity"]):
+                Audit.tell(session, ACTOR, "alert.unreadable", subject)
+                unreadable.append((subject, {"alert": row["id"]}))
             if row["due_us"] == NEVER_US:
                 continue
-            subject, due_at = f"alert:{row['id']}", rfc3339_ms(row["due_us"])
+            due_at = rfc3339_ms(row["due_us"])
             told = {"level": row["level"], "severity": row["severity"], "due_at": due_at}
             Audit.tell(session, ACTOR, "alert.opened", subject, rule=row["rule"], **told)
             if is_grave(row["level"], row["severity"]):
                 grave.append((subject, {"alert": row["id"], **told}))
         await self._outbox.tell_all(session, "desk", "alert.opened", grave)
+        await self._outbox.tell_all(session, "desk", "alert.unreadable", unreadable)
+
+
+def _is_known(ladder: Ladder, jurisdiction: str | None, level: str, severity: str) -> bool:
+    """Whether it can be told what an alert asks for, and how urgent it is."""
+    return level in ladder.jurisdiction(jurisdiction).rungs and severity in SEVERITIES
 
 
 def _note_row(body: bytes, now_us: int, number: int) -> dict[str, Any]:

@@ -193,4 +193,26 @@ async def count_without_action(
     return [(level, place, name, number) for level, place, name, number in await session.execute(query)]
 
 
+async def count_closed_without_action(session: AsyncSession, since_us: int) -> dict[str, int]:
+    """How many alerts were closed since a time by a verdict alone, by level."""
+    last = (AlertVerdict.alert == AlertRow.id) & (AlertVerdict.number == AlertRow.verdicts)
+    query = (
+        select(AlertRow.level, func.count())
+        .join(AlertVerdict, last)
+        .where(AlertRow.stage == "closed", AlertRow.acted_us.is_(None), AlertVerdict.at_us >= since_us)
+        .group_by(AlertRow.level)
+    )
+    return {level: int(number) for level, number in await session.execute(query)}
+
+
+async def count_past(session: AsyncSession, since_us: int) -> dict[str, int]:
+    """How many alerts that nobody owes anything for were taken over since a time, by level."""
+    query = (
+        select(AlertRow.level, func.count())
+        .where(AlertRow.stage == "past", AlertRow.taken_us >= since_us)
+        .group_by(AlertRow.level)
+    )
+    return {level: int(number) for level, number in await session.execute(query)}
+
+
 _NOTHING_DONE = (AlertRow.stage == "open", AlertRow.acted_us.is_(None))

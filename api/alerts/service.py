@@ -19,6 +19,7 @@ from api.alerts.schemas import AlertQuery, Done, Outcome, VerdictGiven
 from api.alerts.standing import work
 from api.alerts.tables import NEVER_US, AlertAction, AlertRow, AlertVerdict
 from api.audit.service import Audit
+from api.audit.views import listed
 from api.interventions import repository as owed
 from api.interventions.service import item
 from api.keyring import Keyring
@@ -56,9 +57,8 @@ class AlertsService:
                 rows = await repository.newest(session, sought, _newest_place(query.cursor), query.limit + 1)
             shown = rows[: query.limit]
             notes = await repository.notes_of(session, [row.id for row in shown])
-        if query.player is not None and who.sees_players and shown:
-            async with self._store.write() as session:
-                self._view(session, who, query.player)
+        if who.sees_players:
+            await listed(self._store, who, "/v1/alerts", [row.pseudonym for row in shown])
         items = b",".join(self._item(row, notes[row.id], who, now_us) for row in shown)
         cursor = _cursor_of(shown[-1], query.order) if len(rows) > len(shown) else None
         return b'{"items":[%b],"next_cursor":%b}' % (items, msgspec.json.encode(cursor))

@@ -62,6 +62,11 @@ def may_wait(level: str, severity: str) -> bool:
     return level < "L4" and severity != SEVERITIES[-1]
 
 
+def needs_two(level: str, severity: str) -> bool:
+    """Whether one agent alone may not say that there was nothing to an alert."""
+    return not may_wait(level, severity)
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """A deadline and how often it has been told of; it comes back after each further period."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import msgspec
@@ -15,8 +16,9 @@ from api.alerts import repository
 from api.alerts.schemas import Assignment, NewVerdict, Snooze, Standing
 from api.alerts.standing import standing
 from api.alerts.tables import NEVER_US, AlertRow, AlertVerdict
-from api.alerts.urgency import Deadline, may_wait
+from api.alerts.urgency import REVIEW, Deadline, may_wait, needs_two
 from api.audit.service import Audit
+from api.interventions.service import settle
 from api.problems import (
     ALREADY_ASSIGNED,
     CANNOT_WAIT,
@@ -110,6 +112,9 @@ class Working:
     ) -> Standing:
         """Take a verdict; one that changes an earlier one has to name it.
 
+        Whoever confirms an alert or does not has reviewed it. That there was nothing to a grave one takes two
+        of them: until the second says so too, all stays as it was.
+
         Raises
         ------
         Problem
@@ -137,7 +142,7 @@ class Working:
             at_us=now_us,
         )
         await repository.add(session, verdict)
-        _conclude(row)
+        _conclude(row, closes=await _closes(session, row))
         Audit.tell(
             session,
             who.actor,
@@ -147,12 +152,23 @@ class Working:
             verdict=given.verdict,
             reasons=list(given.reasons),
         )
+        if given.verdict != "unclear":
+            await settle(session, row.id, REVIEW, who.actor, now_us)
         return standing(row, now_us)
 
 
-def _conclude(row: AlertRow) -> None:
-    """Close what was confirmed or not; what is unclear becomes again what it was without a verdict."""
-    if row.verdict != "unclear":
+async def _closes(session: AsyncSession, row: AlertRow) -> bool:
+    """Whether the verdict in force ends the work on an alert."""
+    if row.verdict != "not_confirmed" or not needs_two(row.level, row.severity):
+        return row.verdict != "unclear"
+    given = reversed(await repository.verdicts_of(session, row.id))
+    agreeing = itertools.takewhile(lambda each: each.verdict == "not_confirmed", given)
+    return len({each.actor for each in agreeing}) > 1
+
+
+def _conclude(row: AlertRow, *, closes: bool) -> None:
+    """Close an alert, or have it become again what it was without a verdict."""
+    if closes:
         row.stage, row.next_us = "closed", NEVER_US
     elif row.stage == "closed" and row.due_us == NEVER_US:
         row.stage = "past"

@@ -19,6 +19,7 @@ from api.alerts.standing import acted
 from api.alerts.tables import NEVER_US
 from api.alerts.urgency import time_allowed_us
 from api.audit.service import Audit
+from api.audit.views import listed
 from api.contests import repository
 from api.contests.repository import Place
 from api.contests.schemas import Contest, ContestQuery, Contests, Grounds, NewContest, NewDecision, Why
@@ -105,11 +106,13 @@ class ContestsService:
         return shown(contest, who, now_us)
 
     async def find(self, query: ContestQuery, who: Principal) -> Contests:
-        """A page of contests, those due first."""
+        """A page of contests, those due first; whom it shows is recorded."""
         now_us, place = self._clock(), _place_of(query.cursor)
         async with self._store.read() as session:
             rows = await repository.after(session, query.state, place, now_us, query.limit + 1)
         page = rows[: query.limit]
+        if who.sees_players:
+            await listed(self._store, who, "/v1/contests", [row.pseudonym for row in page])
         return Contests(
             items=[shown(row, who, now_us) for row in page],
             next_cursor=_cursor_of(page[-1]) if len(rows) > len(page) else None,

@@ -82,13 +82,14 @@ def _answers(description: str, schema: dict[str, Any]) -> dict[int | str, dict[s
     },
 )
 async def list_interventions(
-    _: Reader, query: Annotated[InterventionQuery, Query()], service: Service
+    who: Reader, query: Annotated[InterventionQuery, Query()], service: Service
 ) -> Response:
     """Interventions of one state, those due first.
 
-    `next_cursor` leads to the ones due later and is null at the end.
+    `next_cursor` leads to the ones due later and is null at the end. Whom anybody but the platform sees is
+    recorded.
     """
-    return Response(await service.find(query), media_type="application/json")
+    return Response(await service.find(query, who), media_type="application/json")
 
 
 @router.get(
@@ -99,9 +100,9 @@ async def list_interventions(
         **documented(INVALID_PARAMETER, UNKNOWN_INTERVENTION, STORE_UNAVAILABLE, *PROBLEMS),
     },
 )
-async def get_intervention(_: Reader, intervention_id: Id, service: Service) -> Response:
+async def get_intervention(who: Reader, intervention_id: Id, service: Service) -> Response:
     """One intervention, with where it stands."""
-    return Response(await service.get(intervention_id), media_type="application/json")
+    return Response(await service.get(intervention_id, who), media_type="application/json")
 
 
 @router.post(

@@ -12,8 +12,10 @@ from typing import cast
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.service import Principal
 from api.alerts import repository as alerts
 from api.audit.service import Audit
+from api.audit.views import listed
 from api.interventions import repository
 from api.interventions.repository import Place
 from api.interventions.schemas import (
@@ -51,26 +53,33 @@ class InterventionsService:
         self._store = store
         self._clock = clock
 
-    async def find(self, query: InterventionQuery) -> bytes:
-        """The answer's JSON: `items`, those due first, and `next_cursor`."""
+    async def find(self, query: InterventionQuery, who: Principal) -> bytes:
+        """The answer's JSON: `items`, those due first, and `next_cursor`; whom it shows is recorded."""
         now_us, place = self._clock(), _place_of(query.cursor)
         async with self._store.read() as session:
             rows = await repository.after(session, query.state, place, now_us, query.limit + 1)
             shown = rows[: query.limit]
             answers = await repository.answers(session, [row.id for row in shown])
+        await self._view(who, "/v1/interventions", shown)
         items = b",".join(item(row, answers[row.id], now_us) for row in shown)
         more = len(rows) > len(shown)
         cursor = msgspec.json.encode(_cursor_of((shown[-1].due_us, shown[-1].id)) if more else None)
         return b'{"items":[%b],"next_cursor":%b}' % (items, cursor)
 
-    async def get(self, intervention_id: str) -> bytes:
-        """One intervention's JSON; Problem if there is none of that id."""
+    async def get(self, intervention_id: str, who: Principal) -> bytes:
+        """One intervention's JSON, whose view is recorded; Problem if there is none of that id."""
         async with self._store.read() as session:
             row = await repository.find(session, intervention_id)
             if row is None:
                 raise _unknown()
             answers = await repository.answers(session, [row.id])
+        await self._view(who, "/v1/interventions/{id}", [row])
         return item(row, answers[row.id], self._clock())
+
+    async def _view(self, who: Principal, route: str, rows: Sequence[InterventionRow]) -> None:
+        # The platform fetches what it is to do; nobody looks at a player then.
+        if who.role != "platform":
+            await listed(self._store, who, route, [row.pseudonym for row in rows])
 
     async def acknowledge(
         self, session: AsyncSession, intervention_id: str, said: Acknowledgement, actor: str
@@ -157,6 +166,14 @@ async def record(
         alert=row.alert,
     )
     return [*before, added]
+
+
+async def settle(session: AsyncSession, alert: str, action: str, actor: str, now_us: int) -> None:
+    """Answer what an alert, which is locked, asked of people with what one of them did."""
+    at = rfc3339_ms(now_us)
+    for row in await repository.undone_of(session, alert, action):
+        before = (await repository.answers(session, [row.id]))[row.id]
+        await record(session, row, before, PlatformAnswer("done", at, None, at), actor)
 
 
 def _unknown() -> Problem:

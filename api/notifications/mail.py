@@ -23,7 +23,9 @@ from detector.errors import SettingsError
 _SUBJECTS: Mapping[str, str] = {
     "alert.opened": "An alert waits",
     "alert.overdue": "An alert is overdue",
+    "alert.unreadable": "Nobody knows what an alert asks for",
     "contest.opened": "A player contests a measure",
+    "contest.overdue": "A contest is overdue",
     "referral.overdue": "An aid organisation has not answered",
     "referral.declined": "An aid organisation has declined",
     "partner.down": "Messages do not get through",

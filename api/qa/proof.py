@@ -19,12 +19,12 @@ DECISIONS = {
     "marketing.suppressed",
     "partner.entered",
     "player.viewed",
+    "players.listed",
     "prompt.opened",
     "referral.delivered",
     "referral.made",
     "referral.reported",
     "referral.withdrawn",
-    "report.read",
 }
 """What is done in the course of the scenario, as the audit calls it."""
 

@@ -28,5 +28,8 @@ async def read_alerts_without_action(
     query: Annotated[WithoutActionQuery, Query()],
     service: Annotated[ReportsService, Depends(_service)],
 ) -> WithoutAction:
-    """Alerts about which nobody has done anything: how many, and which, those overdue longest first."""
+    """Alerts about which nobody has done anything: how many, and which, those overdue longest first.
+
+    Whom a page shows to who sees players is recorded.
+    """
     return await service.without_action(query, who)

@@ -46,12 +46,30 @@ class Count(BaseModel):
     alerts: int
 
 
+class LevelCount(BaseModel):
+    """How many alerts there are at one level."""
+
+    level: str
+    alerts: int
+
+
 class WithoutAction(BaseModel):
-    """Alerts that are owed something and had no action at all, those overdue longest first."""
+    """Alerts that are owed something and had no action at all, those overdue longest first.
+
+    Beside them stands how many are owed nothing although nothing was done, of the last thirty days.
+    """
 
     as_of: str
     total: int
     overdue: int
     counts: list[Count]
+    since: Annotated[str, Field(description="From when on `closed_without_action` and `past` count.")]
+    closed_without_action: Annotated[
+        list[LevelCount], Field(description="Closed by a verdict since then, with no action at all.")
+    ]
+    past: Annotated[
+        list[LevelCount],
+        Field(description="Taken over since then, too old to be owed or of a level that is on no ladder."),
+    ]
     items: list[Unacted]
     next_cursor: str | None

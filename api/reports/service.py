@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from api.access.service import Principal
 from api.alerts import repository
 from api.alerts.standing import stage_of
 from api.alerts.tables import NEVER_US, AlertRow
-from api.audit.service import Audit
+from api.audit.views import listed
 from api.problems import INVALID_PARAMETER, Problem
-from api.reports.schemas import Age, Count, Unacted, WithoutAction, WithoutActionQuery
+from api.reports.schemas import Age, Count, LevelCount, Unacted, WithoutAction, WithoutActionQuery
 from api.store.database import Store
 from detector.events.instants import DAY_US, HOUR_US, rfc3339_ms
 
@@ -26,6 +26,10 @@ AGES: tuple[tuple[Age, int], ...] = (
     ("overdue_1w", 7 * DAY_US),
 )
 """Age of what is due later than so long before now; whatever is older is LATEST."""
+
+ROUTE = "/v1/reports/alerts-without-action"
+LOOKED_BACK_US = 30 * DAY_US
+"""How far back what is no longer owed is counted."""
 
 _PLACE = re.compile(r"(\d{1,19})-([0-9a-f]{32})")
 
@@ -50,12 +54,12 @@ class ReportsService:
         async with self._store.read(snapshot=True) as session:
             counted = await repository.count_without_action(session, edges, LATEST)
             rows = await repository.without_action(session, place, query.limit + 1)
+            since_us = now_us - LOOKED_BACK_US
+            closed = await repository.count_closed_without_action(session, since_us)
+            past = await repository.count_past(session, since_us)
         page = rows[: query.limit]
-        if who.sees_players and page:
-            async with self._store.write() as session:
-                Audit.tell(
-                    session, who.actor, "report.read", "report:alerts-without-action", alerts=len(page)
-                )
+        if who.sees_players:
+            await listed(self._store, who, ROUTE, [row.pseudonym for row in page])
         counts = [
             Count(level=level, jurisdiction=jurisdiction, age=cast(Age, age), alerts=number)
             for level, jurisdiction, age, number in counted
@@ -67,6 +71,9 @@ class ReportsService:
             total=sum(each.alerts for each in counts),
             overdue=sum(each.alerts for each in counts if each.age != "not_due"),
             counts=counts,
+            since=rfc3339_ms(since_us),
+            closed_without_action=_by_level(closed),
+            past=_by_level(past),
             items=[_unacted(row, who, now_us) for row in page],
             next_cursor=_cursor_of(page[-1]) if len(rows) > len(page) else None,
         )
@@ -75,6 +82,10 @@ class ReportsService:
 def age(due_us: int, now_us: int) -> Age:
     """How a deadline stands to now."""
     return next((name for name, ago_us in AGES if due_us > now_us - ago_us), LATEST)
+
+
+def _by_level(counted: Mapping[str, int]) -> list[LevelCount]:
+    return [LevelCount(level=level, alerts=number) for level, number in sorted(counted.items())]
 
 
 def _unacted(row: AlertRow, who: Principal, now_us: int) -> Unacted:

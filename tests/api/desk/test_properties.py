@@ -18,7 +18,7 @@ from api.interventions.tables import InterventionRow
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from tests.api.desk.office import Clock, alert, audit_rows, give, opened
-from tests.api.serving import NOW_US
+from tests.api.serving import NOW_US, As, issue
 from tests.drivers.small import MINUTE_US
 
 OUTCOMES = ("failed", "refused", "done")
@@ -96,10 +96,21 @@ async def test_a_desk_at_random_keeps_its_promises(
     """Random requests beside a model of one alert each: what is said to stand is what should."""
     dice = random.Random(seed)
     levels = ("L1", "L3", "L4")
-    model = {n: {"level": levels[n % 3], "acted": False, "met": False, "verdict": None} for n in range(6)}
-    await give(client, *(alert(n, response=str(one["level"])) for n, one in model.items()))
-    for _ in range(60):
-        number = dice.randrange(6)
+    model: dict[int, dict[str, Any]] = {
+        n: {"level": levels[n % 3], "acted": False, "met": False, "verdict": None, "deny": set()}
+        for n in range(6)
+    }
+    assert isinstance(client.auth, As)
+    keys = [await issue(client.app, "agent") for _ in range(2)]  # type: ignore[attr-defined]
+    agents = [As({**client.auth.keys, "agent": key}, "agent") for key in keys]
+
+    def is_closed(one: dict[str, Any]) -> bool:
+        denied = one["verdict"] == "not_confirmed" and (one["level"] != "L4" or len(one["deny"]) == 2)
+        return one["verdict"] == "confirmed" or denied
+
+    await give(client, *(alert(n, response=one["level"]) for n, one in model.items()))
+    for _ in range(90):
+        number, who = dice.randrange(6), dice.randrange(2)
         one, path = model[number], f"/v1/alerts/{number:032x}"
         shown = (await client.get(path)).json()["work"]
         step = dice.choice(("attempt", "talk", "order", "confirm", "deny", "unclear", "stale"))
@@ -112,7 +123,7 @@ async def test_a_desk_at_random_keeps_its_promises(
             one |= {"acted": True, "met": True}
         elif step == "order":
             body, wanted, path = {"action": "marketing_off"}, 201, f"{path}/actions"
-            one |= {"acted": True, "met": one["met"] or one["level"] < "L3"}  # type: ignore[operator]
+            one |= {"acted": True, "met": one["met"] or one["level"] < "L3"}
         else:
             verdict = {"confirm": "confirmed", "deny": "not_confirmed"}.get(step, "unclear")
             reason = {"confirmed": "player_confirmed", "not_confirmed": "wrong_data"}.get(
@@ -128,15 +139,13 @@ async def test_a_desk_at_random_keeps_its_promises(
             wanted = 201 if may else 409
             if may:
                 one["verdict"] = verdict
-        answer = await client.post(path, json=body)
+                one["deny"] = one["deny"] | {who} if verdict == "not_confirmed" else set()
+        answer = await client.post(path, json=body, auth=agents[who])
         assert answer.status_code == wanted, answer.text
         shown = (await client.get(f"/v1/alerts/{number:032x}")).json()["work"]
-        closed = one["verdict"] in ("confirmed", "not_confirmed")
-        assert shown["state"] == ("closed" if closed else "acted" if one["met"] else "open")
+        assert shown["state"] == ("closed" if is_closed(one) else "acted" if one["met"] else "open")
         assert (shown["acted_at"] is not None) == one["acted"]
         assert shown["verdict"] == one["verdict"]
     queue = (await client.get("/v1/alerts", params={"order": "queue"})).json()["items"]
-    open_ = {
-        f"{n:032x}" for n, one in model.items() if one["verdict"] in (None, "unclear") and not one["met"]
-    }
+    open_ = {f"{n:032x}" for n, one in model.items() if not is_closed(one) and not one["met"]}
     assert {each["id"] for each in queue} == open_

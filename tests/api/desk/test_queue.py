@@ -300,5 +300,37 @@ async def test_whoever_was_flagged_and_got_nothing_is_reported(
         listed += report["items"]
     assert [int(each["alert"], 16) for each in listed] == [5, 4, 3, 2, 6, 1]
     assert listed[0]["player"] == "player-2", "compliance sees players"
+    (past,) = report["past"]
+    assert (past, report["closed_without_action"]) == ({"level": "L3", "alerts": 1}, [])
     seen = (await client.get(path, auth=As(client.auth.keys, "analyst"))).json()
     assert all(each["player"].startswith("ps_") for each in seen["items"])
+
+
+async def test_what_a_verdict_alone_closed_and_what_came_too_late_is_counted_for_thirty_days(
+    client: httpx.AsyncClient, clock: Clock
+) -> None:
+    path = "/v1/reports/alerts-without-action"
+    await give(client, *(alert(number, response="L2") for number in (1, 2)), alert(3), alert(4), alert(5))
+    await give(client, *(alert(number, NOW_US - 9 * DAY_US, response="L1") for number in (6, 7)), ask=False)
+    usual = {"verdict": "not_confirmed", "reasons": ["usual_for_player"]}
+    await client.post(f"/v1/alerts/{4:032x}/actions", json={"action": "marketing_off"})
+    for number in (1, 2, 3, 4, 6):
+        assert (await client.post(f"/v1/alerts/{number:032x}/verdict", json=usual)).status_code == 201
+    report = (await client.get(path)).json()
+    assert report["closed_without_action"] == [
+        {"level": "L1", "alerts": 1},
+        {"level": "L2", "alerts": 2},
+        {"level": "L3", "alerts": 1},
+    ]
+    assert report["past"] == [{"level": "L1", "alerts": 1}]
+    assert report["total"] == 1
+    unclear = {"verdict": "unclear", "reasons": ["second_opinion"], "changes": 1}
+    await client.post(f"/v1/alerts/{2:032x}/verdict", json=unclear)
+    report = (await client.get(path)).json()
+    assert [each["alerts"] for each in report["closed_without_action"]] == [1, 1, 1]
+    clock.now_us += 30 * DAY_US
+    assert (await client.get(path)).json()["past"] == [{"level": "L1", "alerts": 1}]
+    clock.now_us += 1_000_000
+    report = (await client.get(path)).json()
+    assert (report["past"], report["closed_without_action"]) == ([], [])
+    assert report["since"] == rfc3339_ms(NOW_US + 1_000_000)

@@ -218,6 +218,40 @@ async def test_what_cannot_be_read_does_not_stand_in_the_way(client: httpx.Async
     assert {each["player"] for each in found} >= {"p\0q"}
 
 
+async def test_an_alert_of_a_level_that_nobody_knows_is_kept_and_the_desk_is_told_once(
+    client: httpx.AsyncClient,
+) -> None:
+    await endpoint(client, "desk")
+    odd = [
+        alert(1, response="L6"),
+        alert(2, response="as you like\0"),
+        alert(3, severity="dire"),
+        alert(4, response="L0", severity="low"),
+    ]
+    for _ in range(2):
+        await give(client, *odd, ask=False)
+    told = await messages(client, "alert.unreadable")
+    assert sorted(each["alert"] for each in told) == [each.id for each in odd[:3]]
+    assert all(each.keys() == {"state", "alert"} for each in told)
+    subjects = [row["subject"] for row in await audit_rows(client, "alert.unreadable")]
+    assert sorted(subjects) == [f"alert:{each.id}" for each in odd[:3]]
+    shown = {each["id"]: each["work"] for each in (await client.get("/v1/alerts")).json()["items"]}
+    assert {int(key, 16): each["state"] for key, each in shown.items()} == {
+        **dict.fromkeys((1, 2, 3), "past"),
+        4: "open",
+    }
+    report = (await client.get("/v1/reports/alerts-without-action")).json()
+    assert {each["level"]: each["alerts"] for each in report["past"]} == {
+        "L6": 1,
+        "as you like\ufffd": 1,
+        "L3": 1,
+    }
+    path = f"/v1/alerts/{1:032x}"
+    acted = await client.post(f"{path}/actions", json={"action": "block"})
+    assert acted.status_code == 201, "it can be worked on all the same"
+    assert (await client.get(path)).json()["response"] == "L6"
+
+
 async def test_the_wording_of_an_alert_is_not_touched(client: httpx.AsyncClient, redis: Redis) -> None:
     each = alert(1, title="É “quoted” \u2028", explanation="1 < 2 & 3")
     redis.xadd("tw:alerts", {"a": each.to_json()})
