@@ -17,6 +17,7 @@ from api.settings import Settings
 from api.store.database import Store, sqlite_url
 from api.store.migrating import migrate
 from detector.drivers.clock import wall_clock_us
+from detector.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,19 @@ def deploy(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_c
 
 
 def store_url(settings: Settings) -> str:
-    """The URL of the database; the data directory is made for one that lies there."""
+    """The URL of the database; the data directory is made for one that lies there.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be made.
+    """
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"the data directory cannot be made: {error.strerror}") from None
     return sqlite_url(settings.data_dir / "tiltwatch.db")
 
 
@@ -96,6 +106,18 @@ async def deployed(settings: Settings, redis_url: str) -> AsyncIterator[Deployme
         yield deployment
     finally:
         await deployment.end()
+
+
+async def prove(settings: Settings) -> None:
+    """Find out whether store and keyring can be used, before anything is started that needs them.
+
+    Raises
+    ------
+    SettingsError
+        They cannot.
+    """
+    async with stored(settings):
+        pass
 
 
 @asynccontextmanager

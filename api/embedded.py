@@ -15,6 +15,7 @@ import uvloop
 from api import logs
 from api.app import create_app, server
 from api.backoffice.running import back_office
+from api.deployment import prove
 from api.detecting import detector
 from api.processes import beside
 from api.settings import PREFIX, Settings
@@ -33,8 +34,13 @@ class Embedded:
 
 
 @contextmanager
-def embedded(settings: Settings) -> Iterator[Embedded]:
+def embedded(settings: Settings, first: Callable[[], None] = lambda: None) -> Iterator[Embedded]:
     """Run Redis (unless the settings name one), the detector and the back office; stop them in order.
+
+    Parameters
+    ----------
+    first
+        Called once the data directory is ours, before anything works in it.
 
     Raises
     ------
@@ -49,6 +55,7 @@ def embedded(settings: Settings) -> Iterator[Embedded]:
             redis_url = redis.url
         else:
             redis_url = settings.redis_url.get_secret_value()
+        first()
         detecting = stack.enter_context(beside(detector, settings, redis_url))
         yield Embedded(
             redis_url, redis, detecting, stack.enter_context(beside(back_office, settings, redis_url))
@@ -72,7 +79,7 @@ def run(settings: Settings, company: Company | None = None) -> None:
     # While Redis reads a long log nothing else listens to signals yet.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with suppress(KeyboardInterrupt), embedded(settings) as running:
+        with suppress(KeyboardInterrupt), embedded(settings, lambda: asyncio.run(prove(settings))) as running:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(settings, running.redis_url, running, company))
             _blame(running)
@@ -86,12 +93,13 @@ def serve(settings: Settings) -> None:
     Raises
     ------
     SettingsError
-        They name none, or the address cannot be listened on.
+        They name none, the address cannot be listened on, or the store or the keyring cannot be used.
     """
     if settings.redis_url is None:
         raise SettingsError(f"{PREFIX}REDIS_URL must name the Redis that the detector works on")
     logs.configure(settings.log_format, settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(prove(settings))
         runner.run(_serve(settings, settings.redis_url.get_secret_value()))
 
 

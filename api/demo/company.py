@@ -47,7 +47,7 @@ def greet(settings: Settings) -> Company:
             f"  API      {address}/docs\n"
             f"  data     {kept}\n"
             f"  rules    {settings.rules_dir or 'those that come with tiltwatch'}\n\n"
-            f"Whoever asks needs a key. The first one, which can issue others:\n\n"
+            f"Whoever asks needs a key. The first one, made here with the same settings, issues others:\n\n"
             f"  tiltwatch keys issue admin NAME\n"
         )
 

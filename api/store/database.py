@@ -7,14 +7,15 @@ so at the beginning and waits for its turn. PostgreSQL locks rows; repositories 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from detector.errors import SettingsError
@@ -86,6 +87,29 @@ class Store:
             yield session
             for each in self.before_commit:
                 await each(session)
+
+    async def reach(self) -> None:
+        """Connect once.
+
+        Raises
+        ------
+        SettingsError
+            There is no such database, it does not answer, or it does not let us in.
+        """
+        try:
+            if self.dialect == "sqlite":
+                # Not by the engine, whose driver leaves a thread behind when a file cannot be opened.
+                path = self.engine.url.database or ":memory:"
+                with closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
+                    connection.execute("PRAGMA schema_version")
+            else:
+                async with self.engine.connect():
+                    pass
+        except (DBAPIError, sqlite3.Error):
+            # What the driver says of it may name host and user.
+            raise SettingsError(
+                "the database cannot be used: it is not there, does not answer, or refuses user or password"
+            ) from None
 
     async def close(self) -> None:
         """Give all connections back."""

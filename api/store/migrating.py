@@ -29,7 +29,14 @@ def newest() -> str:
 
 
 async def migrate(store: Store) -> None:
-    """Take the store to the newest revision; a second process waits and finds nothing to do."""
+    """Take the store to the newest revision; a second process waits and finds nothing to do.
+
+    Raises
+    ------
+    SettingsError
+        The store cannot be reached.
+    """
+    await store.reach()
     async with store.engine.execution_options(writes=True).begin() as connection:
         if store.dialect == "postgresql":
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

@@ -17,10 +17,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from api.demo.keys import issue_keys
-from api.embedded import embedded, serve, serving
+from api.embedded import embedded, run, serve, serving
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
@@ -184,6 +185,27 @@ def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None
     else:
         assert process.returncode == 0
         assert "Traceback" not in errors
+
+
+def test_a_database_that_is_not_there_is_told_before_anything_works(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = {"database_url": SecretStr("postgresql://somebody:secret@127.0.0.1:1/x")}
+    with pytest.raises(SettingsError, match="the database cannot be used"):
+        run(settings.model_copy(update=nowhere))
+    with pytest.raises(SettingsError, match="the database cannot be used"):
+        serve(settings.model_copy(update={**nowhere, "redis_url": SecretStr("redis://127.0.0.1:1")}))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_keyring_that_is_open_to_others_is_told_once(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (settings.data_dir / "keyring.json").write_text("{}")
+    (settings.data_dir / "keyring.json").chmod(0o644)
+    with pytest.raises(SettingsError, match="open to others"):
+        run(settings)
+    assert capfd.readouterr() == ("", "")
 
 
 SERVE = """

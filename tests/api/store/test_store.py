@@ -114,3 +114,15 @@ async def test_a_snapshot_sees_the_store_as_it_was(store_url: str) -> None:
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(SettingsError):
         Store(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://somebody:secret@127.0.0.1:1/x", "sqlite:////nowhere/x.db", f"sqlite:///{__file__}"],
+)
+async def test_a_database_that_is_none_is_told_in_a_line(url: str) -> None:
+    store = Store(url)
+    with pytest.raises(SettingsError, match="the database cannot be used") as told:
+        await migrate(store)
+    assert not any(word in str(told.value) for word in ("secret", "somebody", "127.0.0.1", "nowhere", "\n"))
+    await store.close()
