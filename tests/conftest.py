@@ -43,9 +43,11 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=BACKENDS)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new migrated database; every test that asks for it runs on each kind."""
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty migrated database; every test that asks for it runs on each kind."""
     if request.param == "sqlite":
-        return sqlite_store(tmp_path)
+        yield sqlite_store(tmp_path)
+        return
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new()
+    with server.lent() as url:
+        yield url
