@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as StoreTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.backoffice.lease import LeaseLost, OfficeLease
@@ -34,6 +37,9 @@ log = structlog.get_logger()
 TEND_US = 5 * SECOND_US
 HELD_US = 60 * SECOND_US
 """After which what must not go out is looked at again."""
+LONGEST_LATE_US = 5 * 60 * SECOND_US
+"""Longest pause before what came of an attempt is written anew."""
+STORE_AWAY = (OperationalError, InterfaceError, StoreTimeoutError, OSError)
 PAGE = 500
 WIND_UP_S = 2.0
 
@@ -62,6 +68,15 @@ class Lane:
         most = min(self.pace.free(_steady_us()), options.most_of_one - self.under_way)
         allowed = breaking.allows(self.row, now_us, self.under_way)
         return most if allowed is None else min(most, allowed)
+
+
+@dataclass(slots=True, eq=False)
+class Late:
+    """What could not be written of an attempt, and when it is tried again, by the steady clock."""
+
+    done: Done
+    due_us: int
+    pause_us: int
 
 
 class Deliveries:
@@ -108,6 +123,7 @@ class Deliveries:
         self._begun_us = 0  # on the steady clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: list[Done] = []
+        self._late: list[Late] = []
         self._over, self._progress = asyncio.Event(), asyncio.Event()
         self._settler: asyncio.Task[None] | None = None
         self._settlings = 0
@@ -286,31 +302,73 @@ class Deliveries:
 
     async def _settle_all(self) -> None:
         """Write what comes of attempts, as many as there are at a time."""
-        while not (self._ending and not self._done):
-            await self._over.wait()
-            await asyncio.sleep(self._options.gather_s / 4)
-            self._over.clear()
-            while self._done:
-                batch = self._done[:PAGE]
-                try:
-                    await self._settle(batch)
-                except LeaseLost:
-                    return
-                except Exception as error:
-                    log.error("outcomes wait", error=type(error).__name__, where=where(error))
-                    await asyncio.sleep(1)
-                    continue
-                del self._done[: len(batch)]
-            self._progress.set()
+        with suppress(LeaseLost):
+            while not (self._ending and not self._done):
+                due_us = min((each.due_us for each in self._late), default=None)
+                wait_s = None if due_us is None else max(0, due_us - _steady_us()) / SECOND_US
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), wait_s)
+                await asyncio.sleep(self._options.gather_s / 4)
+                self._over.clear()
+                while self._done:
+                    await self._settle_some(self._done[:PAGE])
+                await self._settle_late()
+                self._progress.set()
 
-    async def _settle(self, batch: list[Done]) -> None:
+    async def _settle_some(self, batch: list[Done]) -> None:
+        """Write a batch; where that fails, each by itself, so that what cannot be written holds nobody up."""
+        try:
+            await self._settle(batch)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.error("outcomes are written one by one", error=type(error).__name__, where=where(error))
+        else:
+            del self._done[: len(batch)]
+            return
+        for done in batch:
+            failure = await self._failing(done)
+            del self._done[0]
+            if failure is not None:
+                # The attempt is over all the same, and its slot free.
+                self._lanes[done.job.endpoint].under_way -= 1
+                pause_us = self._options.settle_again_us
+                self._late.append(Late(done, _steady_us() + pause_us, pause_us))
+            if isinstance(failure, STORE_AWAY):
+                await asyncio.sleep(1)
+                return
+
+    async def _settle_late(self) -> None:
+        """Write what could not be written before and is due again."""
+        for each in [each for each in self._late if each.due_us <= _steady_us()]:
+            failure = await self._failing(each.done, late=True)
+            if failure is None:
+                self._late.remove(each)
+                continue
+            each.pause_us = min(2 * each.pause_us, LONGEST_LATE_US)
+            each.due_us = _steady_us() + each.pause_us
+            if isinstance(failure, STORE_AWAY):
+                return
+
+    async def _failing(self, done: Done, *, late: bool = False) -> Exception | None:
+        """Write one outcome; what kept it from being written."""
+        try:
+            await self._settle([done], late=late)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.error("an outcome waits", error=type(error).__name__, where=where(error))
+            return error
+        return None
+
+    async def _settle(self, batch: list[Done], *, late: bool = False) -> None:
         now_us, steady_us = self._clock(), _steady_us()
         lanes = {done.job.endpoint: self._lanes[done.job.endpoint] for done in batch}
         freed_us = {each: lane.pace.freed_us - steady_us + now_us for each, lane in lanes.items()}
         async with self._store.write() as session:
             await self._lease.check(session)
             rows = await self._settling.settle(session, batch, freed_us, now_us)
-        for done in batch:
+        for done in () if late else batch:
             lanes[done.job.endpoint].under_way -= 1
         self._settlings += 1
         for endpoint, row in rows.items():

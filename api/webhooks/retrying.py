@@ -30,6 +30,8 @@ class Options:
         so on up to `longest_pause_us`; one message at a time finds out whether it is back.
     timeout_s
         For all of a request.
+    settle_again_us
+        Pause before what came of an attempt is written anew where that failed, then twice that and so on.
     down_after_us
         How long nothing got through before people are told.
     most_in_flight
@@ -57,6 +59,7 @@ class Options:
     pause_us: int = 30 * SECOND_US
     longest_pause_us: int = HOUR_US
     timeout_s: float = 30
+    settle_again_us: int = 5 * SECOND_US
     down_after_us: int = 15 * MINUTE_US
     most_in_flight: int = 512
     most_of_one: int = 128

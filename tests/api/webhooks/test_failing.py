@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.webhooks.retrying import SECOND_US, Options, retry_after_us
-from api.webhooks.tables import Message
+from api.webhooks.tables import Attempt, Message
 from detector.events.instants import DAY_US, HOUR_US
 from tests.api.webhooks.receiving import House, Receiver, delivering
 
@@ -421,3 +422,54 @@ async def test_a_slow_endpoint_does_not_hold_up_others(house: House, receiver: R
         go_on.set()
         await office.rest(house)
     assert len({each.id for each in receiver.received}) == 155
+
+
+async def test_what_cannot_be_written_holds_up_nobody_else_and_is_written_later(
+    house: House, receiver: Receiver
+) -> None:
+    endpoint = await house.open(receiver.url)
+    messages = [await house.put(endpoint) for _ in range(12)]
+    bad = messages[5]
+    in_the_way: dict[str, Any] = {"message": bad, "number": 1, "at_us": 0, "outcome": "unknown"}
+    async with house.ground.store.write() as session:
+        session.add(Attempt(**in_the_way, status=None, milliseconds=0))
+    all_in = asyncio.Event()
+
+    async def together(_: web.Request) -> web.Response:
+        if len(receiver.received) == len(messages):
+            all_in.set()
+        await all_in.wait()
+        return web.Response(status=204)
+
+    receiver.always = together
+
+    async def state(message_id: str) -> str:
+        return (await house.message(message_id)).state
+
+    async def others_are_there() -> bool:
+        return {await state(each) for each in messages if each != bad} == {"delivered"}
+
+    made = options(gather_s=0.02, settle_again_us=20_000)
+    async with delivering(house, made) as office:
+        await office.until(others_are_there)
+        assert await state(bad) == "sending"
+        # Its slot is free, and later ones are settled beside it.
+        receiver.always = None
+        later = await house.put(endpoint)
+
+        async def later_is_there() -> bool:
+            return await state(later) == "delivered"
+
+        await office.until(later_is_there)
+        assert await state(bad) == "sending"
+        async with house.ground.store.write() as session:
+            await session.execute(delete(Attempt).where(Attempt.message == bad))
+
+        async def it_is_there() -> bool:
+            return await state(bad) == "delivered"
+
+        await office.until(it_is_there)
+        assert {lane.under_way for lane in office.duty._lanes.values()} == {0}
+    assert len(receiver.received) == len(messages) + 1, "nothing was sent twice"
+    assert await house.outcomes(bad) == [("delivered", 204)]
+    assert (await house.audited("delivery.")) == ["delivery.delivered"] * 13
