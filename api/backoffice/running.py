@@ -26,6 +26,7 @@ from api.referrals.service import CREATED, ReferralsService, address_of
 from api.rules.duty import RuleChanges
 from api.settings import PREFIX, Settings
 from api.webhooks.delivery import Deliveries
+from api.webhooks.duty import Erasing
 from api.webhooks.outbox import Outbox
 from detector.errors import SettingsError
 
@@ -58,6 +59,7 @@ def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
         RunningOut(deployment.store, lease, consent),
         Checkpoints(deployment, lease),
         Forgetting(deployment, lease),
+        Erasing(deployment, lease),
     ]
 
 

@@ -13,6 +13,8 @@ from api.backoffice.tables import Lease
 from api.webhooks.tables import Attempt, Endpoint, EndpointSecret, Message
 
 IN_FLIGHT = ("sending", "recalled")
+OVER = ("delivered", "cancelled", "expired")
+"""Where a message ends that is never sent again; what failed may be."""
 
 
 async def lease_until(session: AsyncSession) -> int:
@@ -90,6 +92,14 @@ def note(session: AsyncSession, attempt: Attempt) -> None:
 async def overdue(session: AsyncSession, now_us: int, limit: int) -> Sequence[Message]:
     """What waits or is parked and is of no use any more, for this transaction alone."""
     asked = select(Message).where(Message.state.in_(("waiting", "parked")), Message.not_after_us <= now_us)
+    return (await session.scalars(asked.limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def to_erase(session: AsyncSession, before_us: int, limit: int) -> Sequence[Message]:
+    """What is over since before a time and has its body still, for this transaction alone."""
+    asked = select(Message).where(
+        Message.erased.is_(None), Message.state.in_(OVER), Message.done_us < before_us
+    )
     return (await session.scalars(asked.limit(limit).with_for_update(skip_locked=True))).all()
 
 

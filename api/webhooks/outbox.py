@@ -118,6 +118,7 @@ class Outbox:
             attempts=0,
             tries=0,
             done_us=None,
+            erased=None,
         )
 
     async def cancel(

@@ -65,7 +65,8 @@ class Message(Table):
 
     `state` is waiting; sending (claimed) or recalled (taken back while being sent); parked until its
     endpoint is enabled; or where it ends: delivered, failed, cancelled, expired. `attempts` counts claims,
-    `tries` the failures since `since_us`, when it was put or last replayed.
+    `tries` the failures since `since_us`, when it was put or last replayed. `erased` is the fingerprint of a
+    body that is not kept any more, None while it is.
     """
 
     __tablename__ = "messages"
@@ -83,8 +84,10 @@ class Message(Table):
     attempts: Mapped[int]
     tries: Mapped[int]
     done_us: Mapped[int | None]
+    erased: Mapped[str | None]
 
     __table_args__ = (
+        Index(None, "erased", "state", "done_us"),
         Index(None, "endpoint", "state", "due_us", "id"),
         Index(None, "state", "created_us"),
         Index(None, "state", "not_after_us"),
