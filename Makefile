@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS ?= 2
+# More than two cores have: half of what the tests of the service do is waiting for a disk.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test prove check bench lock clean

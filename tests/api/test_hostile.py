@@ -84,7 +84,7 @@ def ask(service: Service, route: str, path: str | None = None, **more: Any) -> h
     method, template = route.split(" ")
     role = sorted(ALLOWED[route])[0]
     headers = service.headers(role) | more.pop("headers", {})
-    with httpx.Client(base_url=service.url) as client:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
         return client.request(method, path or template, headers=headers, **more)
 
 
@@ -159,7 +159,7 @@ def test_headers(service: Service, header: bytes) -> None:
     host = b"" if header.startswith(b"Host") else b"Host: localhost\r\n"
     key = b"" if header.startswith(b"Auth") else f"Authorization: Bearer {service.keys['agent']}\r\n".encode()
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        connection.settimeout(5)
+        connection.settimeout(30)
         connection.sendall(
             b"POST /v1/keys HTTP/1.1\r\n" + host + key + own + b"Content-Type: application/json\r\n"
             b"Connection: close\r\n" + header + b"\r\n\r\n" + body

@@ -11,8 +11,9 @@ from api.consent.tables import Consent, Prompt
 from api.consent.timing import AFTER_NO_US, BETWEEN_OFFERS_US, PROMPT_US
 from api.problems import Problem
 from api.referrals.tables import Referral
+from api.webhooks.signatures import public_key
 from tests.api.consent.asking import PLAYER, Story
-from tests.api.partners.entries import slip
+from tests.api.partners.entries import OTHER_PRIVATE, slip
 from tests.api.serving import problem
 
 ROLES_BUT_PLATFORM: tuple[Role, ...] = ("agent", "analyst", "compliance", "partner", "admin")
@@ -194,7 +195,7 @@ class TestWhoIsNamed:
 
     async def test_the_one_with_the_smallest_share_of_its_hour_taken(self, story: Story) -> None:
         await story.enter(id="small-aid", capacity_per_hour=1)
-        await story.enter(id="large-aid", capacity_per_hour=3)
+        await story.enter(id="large-aid", capacity_per_hour=3, verification_keys=[public_key(OTHER_PRIVATE)])
         named = []
         for number in range(5):
             await story.know(f"p-{number}")
