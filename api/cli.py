@@ -60,7 +60,9 @@ def _common(
 
 @app.command()
 def run(
-    demo: Annotated[bool, typer.Option("--demo", help="Add simulated players and an aid organisation; nothing is kept.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Add simulated players and an aid organisation; nothing is kept.")
+    ] = False,
 ) -> None:
     """Start everything embedded: Redis, detector, HTTP service and back office; Ctrl-C stops it."""
     # Other commands need none of this, and some have to start fast.
