@@ -83,6 +83,11 @@ class BodyLimit:
                 refusal = problems.Problem(problems.BODY_TOO_LARGE, f"At most {MOST_BYTES} bytes are taken.")
                 await refusal.response()(scope, receive, send)
                 return
+        if b"\x00" in body or not _is_utf8(body):
+            # JSON is UTF-8; what reads it later would also take UTF-16 for JSON.
+            refusal = problems.Problem(problems.MALFORMED_BODY, "Send UTF-8.")
+            await refusal.response()(scope, receive, send)
+            return
         whole: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
 
         async def replay() -> Message:
@@ -115,3 +120,11 @@ class LoopbackNames:
 def _is_of_this_machine(host: str) -> bool:
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return is_loopback(name)
+
+
+def _is_utf8(body: bytearray) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

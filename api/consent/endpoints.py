@@ -30,6 +30,7 @@ from api.problems import (
     CONTRADICTION,
     INVALID_PARAMETER,
     NO_SEALING_KEY,
+    NOT_FOUND,
     PROMPT_CLOSED,
     STORE_UNAVAILABLE,
     TEXT_CHANGED,
@@ -83,7 +84,9 @@ async def ask_for_help(who: Platform, wanted: HelpWanted, service: Service, once
 
 
 @router.get(
-    "/players/{player:path}/prompts", responses=documented(INVALID_PARAMETER, *PROBLEMS, STORE_UNAVAILABLE)
+    "/players/{player:path}/prompts",
+    # A path with a line break in it leads nowhere.
+    responses=documented(INVALID_PARAMETER, NOT_FOUND, *PROBLEMS, STORE_UNAVAILABLE),
 )
 async def list_prompts(
     _: Platform, player: Player, service: Service, language: Wanted = None

@@ -18,6 +18,7 @@ from api.problems import (
     COMPONENT,
     CONTRADICTION,
     INVALID_PARAMETER,
+    NOT_FOUND,
     STORE_UNAVAILABLE,
     UNKNOWN_INTERVENTION,
     UNSUPPORTED_BODY,
@@ -113,6 +114,7 @@ async def get_intervention(who: Reader, intervention_id: Id, service: Service) -
         **_answers("The intervention as it stands then.", ITEM),
         **documented(
             INVALID_PARAMETER,
+            NOT_FOUND,
             UNKNOWN_INTERVENTION,
             CONTRADICTION,
             BODY_TOO_LARGE,
@@ -138,7 +140,7 @@ async def acknowledge_intervention(
 
 @router.get(
     "/players/{player:path}/marketing",
-    responses=documented(INVALID_PARAMETER, STORE_UNAVAILABLE, *PROBLEMS),
+    responses=documented(INVALID_PARAMETER, NOT_FOUND, STORE_UNAVAILABLE, *PROBLEMS),
 )
 async def read_marketing(
     _: Annotated[Principal, Depends(allowed("players:tell"))],

@@ -123,11 +123,15 @@ def test_bodies(service: Service, route: str) -> None:
     path = route.split(" ")[1]
     for name, value in (("{id}", "0" * 32), ("{token}", "rf_" + "a" * 32), ("{player}", "p")):
         path = path.replace(name, value)
-    required = service.app.openapi()["paths"][route.split(" ")[1]]["post"].get("requestBody", {})
+    required = (
+        service.app.openapi()["paths"][route.split(" ")[1]]["post"]
+        .get("requestBody", {})
+        .get("required", False)
+    )
     for body in BODIES:
         for media_type in ("application/json", "text/plain", "application/x-www-form-urlencoded", "a/b; c=ÿ"):
             headers = {"content-type": media_type.encode("latin-1")}
-            fine(ask(service, route, path, content=body, headers=headers), refused=bool(required))
+            fine(ask(service, route, path, content=body, headers=headers), refused=required)
     fine(ask(service, route, path, content=b" " * 70_000), refused=True)
     huge = ask(service, route, path, content=iter([b" " * 10_000] * 8))
     assert huge.status_code in (404, 413)

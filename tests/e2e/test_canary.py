@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -99,12 +100,16 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 
 @pytest.fixture
-def loud() -> Iterator[None]:
+def loud() -> Iterator[io.StringIO]:
     """Logs of this process as in production, at their most talkative; the parts' are so by their settings."""
     root = logging.getLogger()
     before = root.handlers, root.level
     logs.configure("json", "debug")
-    yield
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    yield stream
     logging.raiseExceptions = True
     root.handlers, root.level = before
     for ours in ("api", "detector"):
@@ -220,7 +225,7 @@ async def agree(service: Client) -> dict[str, Any]:
 async def test_nothing_of_the_player_leaves(
     store_url: str,
     mailbox: tuple[Mailbox, int],
-    loud: None,
+    loud: io.StringIO,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     box, smtp_port = mailbox
@@ -312,7 +317,9 @@ async def test_nothing_of_the_player_leaves(
                         assert answer.status == 200
                         metrics = await answer.text()
     _, written = capfd.readouterr()
-    assert '"event": "request"' in written
+    assert '"event": "request"' in loud.getvalue()
+    assert '"event": "the back office is at work"' in written
+    written += loud.getvalue()
     assert found_in(ANYWHERE, partner.seen) == []
     assert found_in(ANYWHERE, desk.seen) == []
     assert found_in(ANYWHERE, box.letters) == []
