@@ -53,13 +53,20 @@ class Store:
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self.engine = create_async_engine(parsed, connect_args={"timeout": BUSY_S}, hide_parameters=True)
+            self.engine = create_async_engine(
+                parsed, connect_args={"timeout": BUSY_S}, pool_timeout=2 * BUSY_S, hide_parameters=True
+            )
             event.listen(self.engine.sync_engine, "connect", _prepare)
             event.listen(self.engine.sync_engine, "begin", _begin)
         elif self.dialect == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
             self.engine = create_async_engine(
-                parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+                parsed,
+                pool_size=10,
+                max_overflow=10,
+                pool_timeout=2 * BUSY_S,
+                pool_pre_ping=True,
+                hide_parameters=True,
             )
         else:
             raise SettingsError("the database is sqlite:///PATH or postgresql://…")
