@@ -201,4 +201,5 @@ def _document(app: FastAPI) -> None:
                         del operation["responses"]["422"]
         return generate()
 
+    # FastAPI's way of having one's own.
     app.openapi = openapi  # type: ignore[method-assign]

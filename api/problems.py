@@ -121,6 +121,11 @@ def invalid(findings: Iterable[Mapping[str, Any]]) -> Problem:
     return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=parameters)
 
 
+def wrong(name: str, reason: str) -> Problem:
+    """The problem of one parameter, or one member of the body, for a reason that only we know."""
+    return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[{"name": name, "reason": reason}])
+
+
 def _reason(finding: Mapping[str, Any]) -> str:
     if finding.get("type") == "union_tag_invalid":  # its message repeats what was sent
         return f"One of {finding['ctx']['expected_tags']} is expected" if "ctx" in finding else "Unknown kind"

@@ -7,7 +7,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,7 +26,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         default=Path("tiltwatch-data"),
-        description="Directory of embedded mode: the log of its own Redis, readable by this user alone.",
+        description="Directory of all that no other setting puts elsewhere, the log of its own Redis too; "
+        "readable by this user alone.",
     )
     redis_url: SecretStr | None = Field(
         default=None,
@@ -219,7 +220,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_settings(environment: Mapping[str, str] | None = None, **chosen: object) -> Settings:
+def read_settings(environment: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     """The settings of the environment, those given by the command line in their place.
 
     Raises
@@ -233,7 +234,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **chosen: object
             near = difflib.get_close_matches(name.upper(), names, n=1)
             raise SettingsError(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
     try:
-        return Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in chosen.items() if value is not None})
     except SourceError as error:
         # pydantic-settings reads the JSON of mappings before it validates anything.
         name = str(error).partition('"')[2].partition('"')[0].upper()

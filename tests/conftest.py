@@ -1,16 +1,20 @@
-"""A real Valkey, a real PostgreSQL and a store for every test that asks for one."""
+"""A real Valkey, a real PostgreSQL, a store and the log for every test that asks for one."""
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from redis import Redis
 
+from api import logs
 from detector.drivers.valkey import Server
 from tests.stores import BACKENDS, Postgres, postgres_server, sqlite_store
 
@@ -51,3 +55,21 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server: Postgres = request.getfixturevalue("postgres")
     with server.lent() as url:
         yield url
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The logs of this process as in production, at their most talkative."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    logs.configure("json", "debug")
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    yield stream
+    logging.raiseExceptions = True
+    root.handlers, root.level = before
+    for ours in ("api", "detector"):
+        logging.getLogger(ours).setLevel(logging.NOTSET)
+    structlog.reset_defaults()

@@ -23,6 +23,7 @@ _bearer = HTTPBearer(
 class _Told(HTTPBasic):
     """Is there for the document alone: the library's own reading answers, uncounted, to what is malformed."""
 
+    # The library's own also returns what it read.
     async def __call__(self, request: Request) -> None:  # type: ignore[override]
         return None
 
@@ -77,7 +78,6 @@ def allowed(*any_of: Scope) -> Callable[..., Awaitable[Principal]]:
             raise Problem(FORBIDDEN, f"It takes {' or '.join(any_of)}.")
         return who
 
-    principal.scopes = any_of  # type: ignore[attr-defined]
     return principal
 
 

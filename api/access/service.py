@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +17,7 @@ from api.access.roles import GRANTS, SEES_PLAYERS, Role, Scope
 from api.access.schemas import IssuedKey, Key, Keys, NewKey
 from api.access.tables import ApiKey
 from api.audit.service import Audit
-from api.problems import INVALID_PARAMETER, UNKNOWN_KEY, Problem
+from api.problems import UNKNOWN_KEY, Problem, wrong
 from api.store.database import Store
 from detector.events.instants import micros, rfc3339_ms
 
@@ -69,11 +69,7 @@ class AccessService:
         now_us = self._clock()
         expires_us = None if wanted.expires_at is None else micros(wanted.expires_at)
         if expires_us is not None and expires_us <= now_us:
-            raise Problem(
-                INVALID_PARAMETER,
-                "See `parameters`.",
-                parameters=[{"name": "expires_at", "reason": "It lies in the past"}],
-            )
+            raise wrong("expires_at", "It lies in the past")
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         row = ApiKey(
             id=key_id,
@@ -144,14 +140,17 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def scopes_of(row: ApiKey) -> Collection[Scope]:
+    """What a key is good for: all that its role may do, or the part of it that it was issued for."""
+    return GRANTS[row.role] if row.scopes is None else msgspec.json.decode(row.scopes, type=list[Scope])
+
+
 def _shown(row: ApiKey) -> Key:
-    role: Role = msgspec.convert(row.role, Role)
-    scopes = GRANTS[role] if row.scopes is None else msgspec.json.decode(row.scopes, type=list[Scope])
     return Key(
         id=row.id,
         name=row.name,
-        role=role,
-        scopes=sorted(scopes),
+        role=row.role,
+        scopes=sorted(scopes_of(row)),
         partner=row.partner,
         created_at=rfc3339_ms(row.created_us),
         expires_at=None if row.expires_us is None else rfc3339_ms(row.expires_us),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.access.roles import Role
 from api.store.tables import Table
 
 
@@ -15,7 +16,7 @@ class ApiKey(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    role: Mapped[str]
+    role: Mapped[Role]
     scopes: Mapped[str | None] = mapped_column(Text)
     partner: Mapped[str | None]
     hash: Mapped[str]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.access.service import Principal
 from api.alerts import repository
 from api.alerts.ladder import InForce
-from api.alerts.schemas import ActionTaken, NewAction, Outcome
+from api.alerts.schemas import ActionTaken, NewAction
 from api.alerts.standing import acted, standing
 from api.alerts.tables import AlertAction, AlertRow
 from api.alerts.working import locked
@@ -117,7 +117,7 @@ class Acting:
         return ActionTaken(
             id=done.id,
             action=wanted.action,
-            outcome=cast(Outcome, done.outcome),
+            outcome=done.outcome,
             intervention=done.intervention,
             prompt=done.prompt,
             work=standing(row, now_us),
@@ -148,13 +148,15 @@ class Acting:
 
     async def _offer(self, session: AsyncSession, row: AlertRow, wanted: NewAction, actor: str) -> str:
         alert = _alert(row.body.encode())
-        by_level = "urgent" if row.level >= "L4" else "soon" if row.level >= REVIEWED_FROM else "routine"
+        by_level: Urgency = (
+            "urgent" if row.level >= "L4" else "soon" if row.level >= REVIEWED_FROM else "routine"
+        )
         return await self._consent.offer(
             session,
             player=alert.player,
             alert=row.id,
             reasons=list(dict.fromkeys(wanted.reasons or cast(list[Reason], reasons_of(alert)))),
-            urgency=wanted.urgency or cast(Urgency, by_level),
+            urgency=wanted.urgency or by_level,
             jurisdiction=row.jurisdiction,
             actor=actor,
         )

@@ -18,7 +18,6 @@ from api.alerts.urgency import (
     NO_DEADLINE,
     deadline,
     is_grave,
-    is_past,
     needs_people,
     time_allowed_us,
     urgency,
@@ -29,6 +28,7 @@ from api.interventions.asking import Asking
 from api.keyring import Keyring
 from api.store.adding import storable
 from api.webhooks.outbox import Outbox
+from detector.drivers.interventions import is_past
 from detector.engine.alerts import Note
 from detector.events.instants import rfc3339_ms
 from detector.ladder.actions import HUMAN

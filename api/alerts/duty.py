@@ -16,12 +16,13 @@ from api.alerts.standing import told_at
 from api.alerts.tables import AlertRow
 from api.alerts.urgency import Deadline, urgency
 from api.audit.service import Audit
+from api.backoffice import progress
+from api.backoffice.deadlines import escalate_due
 from api.backoffice.lease import OfficeLease
-from api.backoffice.tables import Place
 from api.deployment import Deployment
 from api.interventions import repository as owed
 from api.webhooks.outbox import Outbox
-from detector.drivers.streams import ALERTS, INTERVENTIONS, NOTES, SERVICE, TAKEN_OVER
+from detector.drivers.streams import ALERTS, INTERVENTIONS, NOTES, SERVICE, TAKEN_OVER, read_instant
 
 log = structlog.get_logger()
 
@@ -31,7 +32,6 @@ BATCH = 500
 """Most entries of each stream in one transaction."""
 WAIT_MS = 500
 """How long one round waits for something to come."""
-LONGEST_INSTANT = 17
 
 DEADLINES = "system:deadlines"
 
@@ -78,11 +78,9 @@ class TakingOver:
 
     async def _read_places(self) -> dict[str, bytes]:
         async with self._store.read() as session:
-            rows = [await session.get(Place, stream) for stream in TAKEN_OVER]
-        return {
-            stream: b"0-0" if row is None else row.entry.encode()
-            for stream, row in zip(TAKEN_OVER, rows, strict=True)
-        }
+            return {
+                stream: (await progress.reached(session, stream) or "0-0").encode() for stream in TAKEN_OVER
+            }
 
     async def _read(self) -> dict[str, Entries]:
         """What has come, by stream; waits a moment for it."""
@@ -99,7 +97,7 @@ class TakingOver:
             await self._lease.check(session)
             await self._bridge.take(session, alerts, notes, asked)
             for stream, place in moved.items():
-                await session.merge(Place(name=stream, entry=place.decode()))
+                await progress.move(session, stream, place.decode())
         self._places |= moved
         for stream, place in moved.items():
             await self._move_group(stream, place)
@@ -137,9 +135,6 @@ class Deadlines:
 
     name = "deadlines"
 
-    LONGEST_S = 5.0
-    BATCH = 200
-
     def __init__(self, deployment: Deployment, lease: OfficeLease) -> None:
         self._store = deployment.store
         self._clock = deployment.clock
@@ -147,17 +142,14 @@ class Deadlines:
         self._outbox = Outbox(deployment.clock)
 
     async def round(self) -> float:
-        now_us = self._clock()
-        async with self._store.read() as session:
-            first_us = await repository.first_due(session)
-        if first_us > now_us:
-            return min(self.LONGEST_S, (first_us - now_us) / 1_000_000)
-        async with self._store.write() as session:
-            await self._lease.check(session)
-            rows = await repository.due(session, now_us, self.BATCH)
-            for row in rows:
-                await self._escalate(session, row, now_us)
-        return 0.0 if rows else 1.0  # else somebody is working on them at this moment
+        return await escalate_due(
+            self._store,
+            self._lease,
+            self._clock(),
+            first_due=repository.first_due,
+            due=repository.due,
+            escalate=self._escalate,
+        )
 
     async def _escalate(self, session: AsyncSession, row: AlertRow, now_us: int) -> None:
         due = Deadline(row.due_us, row.period_us)
@@ -186,9 +178,9 @@ class Deadlines:
 
 
 def _alert(fields: Mapping[bytes, bytes]) -> AlertTold:
-    jurisdiction, told = fields.get(b"j"), fields.get(b"t", b"")
+    jurisdiction = fields.get(b"j")
     return AlertTold(
         fields.get(b"a", b""),
         None if jurisdiction is None else jurisdiction.decode("utf-8", "replace"),
-        int(told) if told.isdigit() and len(told) <= LONGEST_INSTANT else None,
+        read_instant(fields.get(b"t")),
     )

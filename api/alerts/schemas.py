@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from msgspec import Meta, Struct
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -35,7 +35,7 @@ Action = Literal[
 ]
 KEY = r"^[0-9a-f]{12}$"
 
-assert set(Action.__args__) == set(ACTIONS)  # type: ignore[attr-defined]
+assert set(get_args(Action)) == set(ACTIONS)
 
 
 class AlertQuery(BaseModel):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.alerts import repository
-from api.alerts.codes import Because, Verdict
+from api.alerts.codes import Because
 from api.alerts.repository import Sought
-from api.alerts.schemas import AlertQuery, Done, Outcome, VerdictGiven
+from api.alerts.schemas import AlertQuery, Done, VerdictGiven
 from api.alerts.standing import work
 from api.alerts.tables import NEVER_US, AlertAction, AlertRow, AlertVerdict
 from api.audit.service import Audit
@@ -23,7 +21,8 @@ from api.audit.views import listed
 from api.interventions import repository as owed
 from api.interventions.service import item
 from api.keyring import Keyring
-from api.problems import INVALID_PARAMETER, UNKNOWN_ALERT, Problem
+from api.paging import cursor_of, read_cursor
+from api.problems import UNKNOWN_ALERT, Problem
 from api.store.adding import storable
 from api.store.database import Store
 from detector.events.instants import micros, rfc3339_ms
@@ -141,7 +140,7 @@ def _done(row: AlertAction) -> Done:
     return Done(
         row.id,
         row.action,
-        cast(Outcome, row.outcome),
+        row.outcome,
         row.code,
         row.level,
         row.intervention,
@@ -153,39 +152,22 @@ def _done(row: AlertAction) -> Done:
 
 def _verdict(row: AlertVerdict) -> VerdictGiven:
     reasons = msgspec.json.decode(row.reasons, type=list[Because])
-    return VerdictGiven(row.number, cast(Verdict, row.verdict), reasons, row.actor, rfc3339_ms(row.at_us))
+    return VerdictGiven(row.number, row.verdict, reasons, row.actor, rfc3339_ms(row.at_us))
 
 
 def _cursor_of(row: AlertRow, order: str) -> str:
     text = f"q{row.rank}.{row.due_us}.{row.id}" if order == "queue" else f"n{row.opened_us}.{row.id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursor_of(text)
 
 
 def _newest_place(cursor: str | None) -> tuple[int, str] | None:
-    match = _parts(cursor, _NEWEST)
+    match = read_cursor(cursor, _NEWEST)
     return None if match is None else (int(match[1]), match[2])
 
 
 def _queue_place(cursor: str | None) -> tuple[int, int, str] | None:
-    match = _parts(cursor, _QUEUE)
+    match = read_cursor(cursor, _QUEUE)
     if match is None:
         return None
     # Whoever makes one up must not get a number into a query that no database holds.
     return int(match[1]), min(int(match[2]), NEVER_US), match[3]
-
-
-def _parts(cursor: str | None, form: re.Pattern[str]) -> re.Match[str] | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    match = form.fullmatch(text)
-    if match is None:
-        raise Problem(
-            INVALID_PARAMETER,
-            "See `parameters`.",
-            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
-        )
-    return match

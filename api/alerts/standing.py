@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from api.alerts.codes import Verdict
 from api.alerts.schemas import Stage, Standing, Work
 from api.alerts.tables import NEVER_US, AlertRow
 from detector.events.instants import rfc3339_ms
@@ -26,7 +23,7 @@ def stage_of(row: AlertRow, now_us: int) -> Stage:
     """The state of the work as it is shown."""
     if row.stage == "open" and row.snoozed_until_us > now_us:
         return "snoozed"
-    return cast(Stage, row.stage)
+    return row.stage
 
 
 def is_overdue(row: AlertRow, now_us: int) -> bool:
@@ -49,7 +46,7 @@ def work(row: AlertRow, now_us: int) -> Work:
         snoozed_until=rfc3339_ms(row.snoozed_until_us) if state == "snoozed" else None,
         acted_at=told_at(row.acted_us),
         met_at=told_at(row.met_us),
-        verdict=cast("Verdict | None", row.verdict),
+        verdict=row.verdict,
         verdicts=row.verdicts,
     )
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import Boolean, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.alerts.codes import Verdict
+from api.alerts.schemas import Outcome
 from api.store.tables import Table
 
 NEVER_US = 2**62
@@ -37,7 +41,7 @@ class AlertRow(Table):
     taken_us: Mapped[int]
     body: Mapped[str] = mapped_column(Text)
 
-    stage: Mapped[str]
+    stage: Mapped[Literal["open", "acted", "closed", "past"]]
     rank: Mapped[int]
     by_people: Mapped[bool] = mapped_column(Boolean)
     due_us: Mapped[int]
@@ -50,7 +54,7 @@ class AlertRow(Table):
     snooze_reason: Mapped[str | None]
     acted_us: Mapped[int | None]
     met_us: Mapped[int | None]
-    verdict: Mapped[str | None]
+    verdict: Mapped[Verdict | None]
     verdicts: Mapped[int]
 
     __table_args__ = (
@@ -89,7 +93,7 @@ class AlertAction(Table):
     at_us: Mapped[int]
     actor: Mapped[str]
     action: Mapped[str]
-    outcome: Mapped[str]
+    outcome: Mapped[Outcome]
     code: Mapped[str | None]
     level: Mapped[str | None]
     intervention: Mapped[str | None]
@@ -105,7 +109,7 @@ class AlertVerdict(Table):
 
     alert: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    verdict: Mapped[str]
+    verdict: Mapped[Verdict]
     reasons: Mapped[str] = mapped_column(Text)
     actor: Mapped[str]
     at_us: Mapped[int]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.alerts.tables import NEVER_US
-from detector.drivers.interventions import GRAVEST, GRAVEST_WITHIN_US
+from detector.drivers.interventions import GRAVEST
 from detector.events.instants import MINUTE_US
 from detector.ladder.ladder import Ladder
 from detector.ladder.load import REVIEWED_FROM
@@ -41,15 +41,6 @@ def time_allowed_us(ladder: Ladder, jurisdiction: str | None, level: str) -> int
 def needs_people(ladder: Ladder, jurisdiction: str | None, level: str) -> bool:
     """Whether the deadline of a level is a person's, and nothing that a machine does meets it."""
     return REVIEW in ladder.jurisdiction(jurisdiction).rungs[level].actions
-
-
-def is_past(level: str, opened_us: int, told_us: int, within_us: int) -> bool:
-    """Whether an alert came so long after it was opened that nobody owes anything for it.
-
-    The same alerts ask the platform for nothing: history is being read in.
-    """
-    limit_us = max(within_us, GRAVEST_WITHIN_US) if level == GRAVEST else within_us
-    return told_us - opened_us > limit_us
 
 
 def is_grave(level: str, severity: str) -> bool:

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import repository as keys
-from api.access.roles import GRANTS
-from api.access.service import Principal
+from api.access.roles import Scope
+from api.access.service import Principal, scopes_of
 from api.access.tables import ApiKey
 from api.alerts import repository
 from api.alerts.schemas import Assignment, NewVerdict, Snooze, Standing
@@ -22,15 +22,15 @@ from api.interventions.service import settle
 from api.problems import (
     ALREADY_ASSIGNED,
     CANNOT_WAIT,
-    INVALID_PARAMETER,
     NOTHING_DONE,
     UNKNOWN_ALERT,
     VERDICT_GIVEN,
     Problem,
+    wrong,
 )
 from detector.events.instants import micros, rfc3339_ms
 
-WORKS = "alerts:work"
+WORKS: Scope = "alerts:work"
 
 
 class Working:
@@ -66,7 +66,7 @@ class Working:
         if wanted.taken_from is not None and wanted.taken_from != row.assignee:
             raise Problem(ALREADY_ASSIGNED, "It is not with whom `from` names, or not any more.")
         if to is not None and to != who.id and not _works(await keys.find(session, to), now_us):
-            raise _wrong("to", "It is no key in force that works on alerts")
+            raise wrong("to", "It is no key in force that works on alerts")
         before, row.assignee = row.assignee, to
         row.assigned_us = None if to is None else now_us
         named = {
@@ -93,9 +93,9 @@ class Working:
         if row.due_us <= now_us:
             raise Problem(CANNOT_WAIT, "Its deadline has passed.")
         if until_us <= now_us:
-            raise _wrong("until", "It lies in the past")
+            raise wrong("until", "It lies in the past")
         if until_us > row.due_us:
-            raise _wrong("until", "It lies behind the deadline")
+            raise wrong("until", "It lies behind the deadline")
         row.snoozed_until_us, row.snooze_reason = until_us, wanted.reason
         Audit.tell(
             session,
@@ -192,10 +192,4 @@ def _works(key: ApiKey | None, now_us: int) -> bool:
     """Whether who holds a key can work on alerts."""
     if key is None or key.revoked_us is not None or (key.expires_us or now_us + 1) <= now_us:
         return False
-    if key.scopes is not None:
-        return WORKS in msgspec.json.decode(key.scopes, type=list[str])
-    return any(role == key.role and WORKS in scopes for role, scopes in GRANTS.items())
-
-
-def _wrong(name: str, reason: str) -> Problem:
-    return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[{"name": name, "reason": reason}])
+    return WORKS in scopes_of(key)

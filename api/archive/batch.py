@@ -10,11 +10,10 @@ from api.archive.events import Face, face, line
 from api.archive.index import Frame, frame_of
 from api.archive.segments import packed
 from api.archive.tables import Segment
+from detector.drivers.streams import order_of, read_instant
 from detector.events.instants import to_datetime
 
 Entries = Sequence[tuple[bytes, dict[bytes, bytes]]]
-
-LONGEST_INSTANT = 17
 
 
 @dataclass(slots=True)
@@ -101,10 +100,8 @@ def parcels(entries: Entries, today: str) -> list[Parcel]:
 
 def received_us(entry: bytes, fields: dict[bytes, bytes]) -> int:
     """When an entry was received: as it says, else when it was put on the stream."""
-    told = fields.get(b"r", b"")
-    if told.isdigit() and len(told) <= LONGEST_INSTANT:
-        return int(told)
-    return int(entry.partition(b"-")[0]) * 1000
+    told_us = read_instant(fields.get(b"r"))
+    return order_of(entry)[0] * 1000 if told_us is None else told_us
 
 
 def day_of(us: int) -> str:

@@ -6,12 +6,11 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.archive import repository
 from api.archive.segments import Damaged, digest, digest_of_all, segment_path
-from api.audit.tables import AuditRow
+from api.audit import repository as audit
 from api.store.database import Store
 
 SEALED = "archive.sealed"
@@ -53,9 +52,8 @@ def _look(folder: Path, name: str, hash_: str, length: int | None = None) -> lis
 
 
 async def _sealed(session: AsyncSession) -> dict[str, str]:
-    query = select(AuditRow.subject, AuditRow.details).where(AuditRow.action == SEALED).order_by(AuditRow.seq)
     found: dict[str, str] = {}
-    for subject, details in await session.execute(query):
+    for subject, details in await audit.told_of(session, SEALED):
         try:
             found[subject.partition(":")[2]] = msgspec.json.decode(details, type=_Seal).sha256
         except msgspec.DecodeError:

@@ -27,16 +27,20 @@ from api.archive.batch import Entries, Open, Parcel, day_of, parcels
 from api.archive.events import Face
 from api.archive.segments import Damaged, segment_path
 from api.archive.tables import Segment
+from api.backoffice import progress
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment, archive_dir
 from api.players.known import keep, sweep
 from api.players.learning import learn
-from detector.drivers.streams import ARCHIVE, EVENTS
+from detector.drivers.files import PRIVATE
+from detector.drivers.streams import ARCHIVE, EVENTS, order_of
 from detector.engine.places import read_places
 
 log = structlog.get_logger()
 
 ACTOR = "system:archive"
+PLACE = "archive"
+"""The name under which it is kept how far the stream has been archived."""
 BATCH = 4000
 """Most events in one frame."""
 GATHER_S = 2.0
@@ -115,7 +119,7 @@ class Archiving:
         self._folder.chmod(0o700)
         async with self._store.read() as session:
             await self._lease.check(session)
-            place = await repository.place(session)
+            place = await progress.reached(session, PLACE)
             unsealed = await repository.unsealed(session)
             newest = await repository.newest(session)
         last = None if newest is None else (newest.day, newest.part)
@@ -145,12 +149,12 @@ class Archiving:
         read, gone = group["entries-read"] or 0, stream["entries-added"] - stream["length"]
         if place is None:
             return "0-0", max(read, gone)
-        if _order(stream["last-generated-id"]) < _order(place):
+        if order_of(stream["last-generated-id"]) < order_of(place):
             log.warning("the stream of events begins anew; so does the archive's place in it")
             return "0-0", max(read, gone)
         # The group moves after the store does.
         behind = group["last-delivered-id"].decode()
-        if _order(behind) < _order(place):
+        if order_of(behind) < order_of(place):
             taken: Any = await self._redis.xrange(EVENTS, min=f"({behind}", max=place)
             read += len(taken)
         if read < gone:
@@ -199,7 +203,7 @@ class Archiving:
                 await self._seal(session, each.row)
             if touched:
                 await self._keep(session, faces, touched[0][0].day)
-            await repository.move(session, place)
+            await progress.move(session, PLACE, place)
         state.open, state.last, state.place = opened, last, place
         for segment, about in touched:
             await _in_thread(index.append, segment_path(self._folder, segment.name), about)
@@ -264,7 +268,7 @@ def _target(parcel: Parcel, opened: Open | None, last: tuple[str, int] | None) -
 def _alone(folder: Path) -> Iterator[bool]:
     """Hold the right to write into a folder, if nobody does."""
     with (folder / "lock").open("ab") as handle:
-        (folder / "lock").chmod(0o600)
+        (folder / "lock").chmod(PRIVATE)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -281,8 +285,3 @@ async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _order(entry: bytes | str) -> tuple[int, int]:
-    time, _, number = (entry.decode() if isinstance(entry, bytes) else entry).partition("-")
-    return int(time), int(number)

@@ -16,6 +16,8 @@ MOST_LOOKED_AT = 300_000
 """Frames whose index is looked at for one answer."""
 MOST_OPENED = 1_000
 """Frames that are unpacked for one answer."""
+NO_SEGMENT = 2**62
+"""Stands behind the number of every segment: at one time, all events are before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Reader:
             is_tired = self._looked_at > MOST_LOOKED_AT or self._opened > MOST_OPENED
             if is_tired and at_us < self._window.before.at_us:
                 # Nothing at this time was given out yet: what is there comes first next time.
-                return Stretch(found, Spot(at_us, 2**62, 0, 0), frozenset(self._damaged))
+                return Stretch(found, Spot(at_us, NO_SEGMENT, 0, 0), frozenset(self._damaged))
             *_, extent, what = heapq.heappop(self._heap)
             if isinstance(what, Found):
                 if len(found) == limit:

@@ -1,4 +1,4 @@
-"""Which segments there are, and how far the stream has been archived."""
+"""Which segments there are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.archive.tables import Segment
-from api.backoffice.tables import Place
-
-NAME = "archive"
-
-
-async def place(session: AsyncSession) -> str | None:
-    """The last entry of the stream that is archived; None before the first."""
-    row = await session.get(Place, NAME, populate_existing=True)
-    return None if row is None else row.entry
-
-
-async def move(session: AsyncSession, entry: str) -> None:
-    """Say how far the stream is archived now."""
-    await session.merge(Place(name=NAME, entry=entry))
 
 
 async def segments(session: AsyncSession, since_day: str = "") -> list[Segment]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,14 @@ from api.audit import repository
 from api.audit.chain import Entry, Signed
 from api.audit.schemas import AuditEntry, AuditPage, AuditQuery, Verification
 from api.audit.service import Audit, read_checkpoints
-from api.problems import INVALID_PARAMETER, Problem
+from api.paging import cursor_of, read_cursor
 from api.store.database import Store
 from detector.errors import InputError
 from detector.events.instants import micros, rfc3339_ms
 
 MOST_FAULTS = 1000
+
+_SEQ = re.compile(r"\d{1,18}")
 
 
 class AuditReader:
@@ -96,20 +96,9 @@ def _details(text: str) -> dict[str, Any]:
 
 
 def _cursor_of(seq: int) -> str:
-    return base64.urlsafe_b64encode(str(seq).encode()).decode().rstrip("=")
+    return cursor_of(str(seq))
 
 
 def _seq_of(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    if not re.fullmatch(r"\d{1,18}", text):
-        raise Problem(
-            INVALID_PARAMETER,
-            "See `parameters`.",
-            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
-        )
-    return int(text)
+    match = read_cursor(cursor, _SEQ)
+    return None if match is None else int(match[0])

@@ -38,8 +38,7 @@ async def append(session: AsyncSession, rows: Sequence[tuple[Entry, str]], head:
         for entry, hash_ in rows
     ]
     await session.execute(insert(AuditRow), values)
-    moved = {"seq": head.seq, "hash": head.hash, "key": head.key, "signature": head.signature}
-    await session.execute(update(AuditHead).where(AuditHead.id == 1).values(moved))
+    await session.execute(update(AuditHead).where(AuditHead.id == 1).values(_of(head)))
 
 
 async def head(session: AsyncSession) -> Signed | None:
@@ -74,6 +73,12 @@ async def newest(
     if since_us is not None:
         query = query.where(AuditRow.at_us >= since_us)
     return [_entry(row) for row in (await session.execute(query)).scalars()]
+
+
+async def told_of(session: AsyncSession, action: str) -> list[tuple[str, str]]:
+    """Subject and details of every entry of an action, in order."""
+    query = select(AuditRow.subject, AuditRow.details).where(AuditRow.action == action).order_by(AuditRow.seq)
+    return [(subject, details) for subject, details in await session.execute(query)]
 
 
 async def checkpoints(session: AsyncSession) -> list[Signed]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.audit import repository
 from api.audit.chain import Entry, Keys, Signed, Walk, canonical, link, sign
 from api.keyring import Keyring
-from api.store.database import BeforeCommit, Store
+from api.store.database import Store
 from detector.errors import InputError, SettingsError
 
 _WAITING = "audit"
@@ -64,6 +65,18 @@ class Audit:
         """
         session.info.setdefault(_WAITING, []).append((actor, action, subject, canonical(details)))
 
+    @staticmethod
+    @asynccontextmanager
+    async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
+        """A part of a transaction that is undone by itself when it raises, with what was told in it."""
+        told = list(session.info.get(_WAITING, ()))
+        try:
+            async with session.begin_nested():
+                yield
+        except BaseException:
+            session.info[_WAITING] = told
+            raise
+
     async def _append(self, session: AsyncSession) -> None:
         waiting: list[tuple[str, str, str, str]] = session.info.pop(_WAITING, [])
         if not waiting:
@@ -87,7 +100,9 @@ class Audit:
                 self.tell(session, "system:store", "chain.begun", "chain:audit")
 
     async def checkpoint(
-        self, outside: Path | None = None, first: BeforeCommit | None = None
+        self,
+        outside: Path | None = None,
+        first: Callable[[AsyncSession], Awaitable[object]] | None = None,
     ) -> Signed | None:
         """Vouch for the chain as it stands, in the store and in a file outside; None if nothing is new.
 

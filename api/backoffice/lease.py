@@ -53,11 +53,12 @@ class OfficeLease:
                 row.holder, row.until_us = self._holder, now_us + self._lasts_us
         return True
 
-    async def check(self, session: AsyncSession) -> None:
-        """Have a transaction fail unless the lease is ours; LeaseLost then."""
+    async def check(self, session: AsyncSession) -> int:
+        """Have a transaction fail unless the lease is ours, LeaseLost then; until when it surely is."""
         row = await self._row(session)
         if row is None or row.holder != self._holder:
             raise LeaseLost
+        return row.until_us
 
     async def give_back(self) -> None:
         """Let the next one begin at once."""

@@ -17,7 +17,6 @@ from api.consent.service import ConsentService
 from api.consent.showing import (
     consent_until,
     is_reached_by,
-    purpose_of,
     reasons_of,
     referral_shown,
     texts_shown,
@@ -26,23 +25,23 @@ from api.consent.signposts import signposts
 from api.consent.tables import Consent, Prompt
 from api.deployment import Ground
 from api.partners import repository as partners
-from api.partners.choice import country
+from api.partners.choice import protection
 from api.partners.schemas import EncryptionKey, Entry
 from api.partners.service import entry_of
 from api.partners.tables import Partner
 from api.players.facts import Facts, facts_of
 from api.problems import (
     CONTRADICTION,
-    INVALID_PARAMETER,
     NO_SEALING_KEY,
     PROMPT_CLOSED,
     TEXT_CHANGED,
     UNKNOWN_PROMPT,
     Problem,
+    wrong,
 )
 from api.referrals import repository as referrals
 from api.referrals.payload import Agreed
-from api.referrals.protocol import ContactBy, Language, Urgency
+from api.referrals.protocol import ContactBy, Language
 from api.referrals.service import ReferralsService
 from api.referrals.tokens import new_id
 
@@ -134,13 +133,13 @@ class AnsweringService:
         consents = await self._consents(session, prompt, partner, entry, given, shown, facts, actor)
         outcome = next((each.id for each in consents if each.kind == "outcome"), None)
         agreed = Agreed(
-            purpose=purpose_of(prompt),
+            purpose=prompt.purpose,
             consent=consents[0].id,
             text=consents[0].text,
             outcome=outcome is not None,
             expires_us=consents[0].expires_us,
             jurisdiction=prompt.jurisdiction,
-            urgency=msgspec.convert(prompt.urgency, Urgency),
+            urgency=prompt.urgency,
             reasons=reasons_of(prompt),
             contact_by=contact_by,
             sealed_contact=sealed,
@@ -206,24 +205,23 @@ class AnsweringService:
     ) -> list[Consent]:
         """The consents of a yes, the referral's first, each with its receipt."""
         now_us, until_us = self._clock(), consent_until(prompt)
-        same = country(prompt.jurisdiction) == entry.location
-        own = entry.safeguards.get(prompt.jurisdiction) or entry.safeguards.get(country(prompt.jurisdiction))
+        protected_by = protection(entry, prompt.jurisdiction)
+        assert protected_by is not None  # else it would not fit
         made = []
         for each in shown:
-            kind = "outcome" if each.text.startswith("outcome@") else "referral"
-            if kind == "outcome" and not given.outcome:
+            if each.asks == "outcome" and not given.outcome:
                 self._tell(session, actor, "consent.refused", prompt, text=each.text, shown=each.hash)
                 continue
             consent_id = new_id("cs")
             kept = record(
                 consent=consent_id,
                 pseudonym=self._keyring.pseudonym(prompt.player),
-                kind=kind,  # type: ignore[arg-type]
-                purpose=purpose_of(prompt),
+                kind=each.asks,
+                purpose=prompt.purpose,
                 notice=Notice(each.text, each.language, each.text_hash, each.hash),
                 partner=partner.id,
                 entry=entry,
-                safeguard="same_country" if same else ("adequate" if own == "adequate" else "contract"),
+                safeguard=protected_by,
                 jurisdiction=prompt.jurisdiction,
                 brand=facts.brand,
                 contact=[] if given.contact is None else sorted(given.contact.model_dump(exclude_none=True)),
@@ -234,7 +232,7 @@ class AnsweringService:
                 id=consent_id,
                 prompt=prompt.id,
                 player=prompt.player,
-                kind=kind,
+                kind=each.asks,
                 purpose=prompt.purpose,
                 partner=partner.id,
                 text=each.text,
@@ -287,21 +285,17 @@ def _preference(prompt: Prompt, entry: Entry, given: PromptAnswer) -> ContactBy 
     """How the player wants to be reached, if the organisation can do that."""
     wanted: Preference | None = given.contact_by
     if prompt.purpose == "donation" and given.outcome:
-        raise _wrong("outcome", "It is not asked about a donation")
+        raise wrong("outcome", "It is not asked about a donation")
     if not is_reached_by(prompt, entry):
         if wanted is not None:
-            raise _wrong("contact_by", "Nobody will get in touch: see the prompt's options")
+            raise wrong("contact_by", "Nobody will get in touch: see the prompt's options")
         return None
     if wanted is None:
-        raise _wrong("contact_by", "Say how the player would like to be reached")
+        raise wrong("contact_by", "Say how the player would like to be reached")
     language = wanted.language or given.language
     if wanted.channel not in entry.channels or language not in entry.languages:
-        raise _wrong("contact_by", "The organisation does not offer that; see the prompt's options")
+        raise wrong("contact_by", "The organisation does not offer that; see the prompt's options")
     return ContactBy(wanted.channel, language, wanted.window)
-
-
-def _wrong(name: str, reason: str) -> Problem:
-    return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[{"name": name, "reason": reason}])
 
 
 def _context(prompt_id: str) -> str:

@@ -12,7 +12,6 @@ from api.access.service import Principal
 from api.consent.answering import AnsweringService
 from api.consent.receipts import Receipt
 from api.consent.schemas import (
-    CONSENT_ID,
     PROMPT_ID,
     AnswerTaken,
     ConsentEnded,
@@ -38,7 +37,7 @@ from api.problems import (
     UNKNOWN_PROMPT,
     documented,
 )
-from api.referrals.protocol import Language
+from api.referrals.protocol import CONSENT_ID, Language
 
 router = APIRouter(prefix="/v1", tags=["consent"])
 

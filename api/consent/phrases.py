@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.referrals.protocol import Language, Outcome
+from api.referrals.protocol import Language, Outcome, Standing
 
 STATES: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -58,18 +58,18 @@ OUTCOMES: Mapping[Language, Mapping[Outcome, str]] = {
 def message(
     language: Language,
     partner: str,
-    state: str,
+    state: Standing,
     *,
     slip: bool,
     undelivered: bool,
     recalled: bool,
-    outcome: str | None,
+    outcome: Outcome | None,
 ) -> str:
     """The sentence for where a referral stands."""
     if recalled:
         found = STATES[language]["recalled"]
     elif outcome is not None:
-        found = {str(name): told for name, told in OUTCOMES[language].items()}[outcome]
+        found = OUTCOMES[language][outcome]
     elif undelivered:
         found = STATES[language]["undelivered"]
     else:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from api.consent.schemas import ConsentKind, ConsentState
 from api.consent.tables import Consent
-from api.partners.choice import country
+from api.partners.choice import Protection, country
 from api.partners.schemas import Entry
 from api.referrals.protocol import Language, Purpose
 from detector.events.instants import rfc3339_ms
@@ -28,6 +29,7 @@ PII_TYPES = {
     "donation": ("wish_to_give", "region", "token"),
 }
 
+Use = Literal["referral_for_help", "hearing_of_the_outcome", "introduction_for_a_donation"]
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, in milliseconds.")]
 
 
@@ -58,13 +60,13 @@ class Storage(Struct, frozen=True):
 class PurposeOfUse(Struct, frozen=True):
     """One purpose, with what is processed for it."""
 
-    purpose: Literal["referral_for_help", "hearing_of_the_outcome", "introduction_for_a_donation"]
+    purpose: Use
     lawful_basis: Literal["explicit_consent"]
     pii_types: list[str]
     recipients: Annotated[list[str], Meta(description="Ids of parties.")]
     storage: Storage
     jurisdictions: list[str]
-    safeguard: Literal["same_country", "adequate", "contract"]
+    safeguard: Protection
     withdrawal_method: str
 
 
@@ -87,7 +89,7 @@ class Party(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """What happened to the consent, the earliest first."""
 
-    event_state: Literal["given", "withdrawn", "expired", "invalidated"]
+    event_state: ConsentState
     event_time: Instant
     event_type: Literal["explicit", "automatic"]
     channel: str | None
@@ -116,12 +118,12 @@ def record(
     *,
     consent: str,
     pseudonym: str,
-    kind: Literal["referral", "outcome"],
+    kind: ConsentKind,
     purpose: Purpose,
     notice: Notice,
     partner: str,
     entry: Entry,
-    safeguard: Literal["same_country", "adequate", "contract"],
+    safeguard: Protection,
     jurisdiction: str,
     brand: str | None,
     contact: Sequence[str],
@@ -129,7 +131,7 @@ def record(
     until_us: int,
 ) -> Record:
     """The part of a receipt that is fixed when a consent is given; `contact` names what was typed in."""
-    told: Literal["referral_for_help", "hearing_of_the_outcome", "introduction_for_a_donation"]
+    told: Use
     if kind == "outcome":
         told, types, recipient = "hearing_of_the_outcome", PII_TYPES["outcome"], "controller"
     elif purpose == "help":
@@ -167,9 +169,8 @@ def receipt(consent: Consent) -> Receipt:
     until = rfc3339_ms(consent.expires_us)
     events = [Event("given", rfc3339_ms(consent.given_us), "explicit", kept.channel, until)]
     if consent.ended_us is not None:
-        state: Any = consent.state
-        by: Literal["explicit", "automatic"] = "explicit" if state == "withdrawn" else "automatic"
-        events.append(Event(state, rfc3339_ms(consent.ended_us), by, None, None))
+        by: Literal["explicit", "automatic"] = "explicit" if consent.state == "withdrawn" else "automatic"
+        events.append(Event(consent.state, rfc3339_ms(consent.ended_us), by, None, None))
     return Receipt(kept.header, kept.pii_processing, kept.parties, events)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,13 +10,15 @@ from api.consent.signposts import Signpost
 from api.referrals.protocol import MOST_REASONS, Channel, Language, Purpose, Reason, Window
 
 PROMPT_ID = r"^pr_[a-z2-7]{26}$"
-CONSENT_ID = r"^cs_[a-z2-7]{26}$"
 _PRINTABLE = r"^[^\x00-\x1f\x7f\u2028\u2029]+$"
 
 Asked = Literal["web", "app", "phone", "chat", "in_person"]
 NoReferral = Literal["under_age", "identity_unverified", "jurisdiction_unknown", "no_organisation"]
-Field_ = Literal["name", "phone", "email", "address"]
-FIELDS: tuple[Field_, ...] = ("name", "phone", "email", "address")
+Origin = Literal["player", "agent"]
+ConsentKind = Literal["referral", "outcome"]
+ConsentState = Literal["given", "withdrawn", "expired", "invalidated"]
+ContactDetail = Literal["name", "phone", "email", "address"]
+CONTACT_DETAILS: tuple[ContactDetail, ...] = get_args(ContactDetail)
 
 
 class _Strict(BaseModel):
@@ -46,7 +48,7 @@ class HelpWanted(_Strict):
 class Question(BaseModel):
     """One question, word for word. Its `text` and `hash` go back with the answer."""
 
-    asks: Literal["referral", "outcome"]
+    asks: ConsentKind
     text: str
     hash: str
     language: Language
@@ -70,7 +72,7 @@ class Options(BaseModel):
     channels: list[Channel]
     languages: list[Language]
     windows: list[Window]
-    contact: Annotated[list[Field_], Field(description="Contact details that may be typed in.")]
+    contact: Annotated[list[ContactDetail], Field(description="Contact details that may be typed in.")]
 
 
 class PromptShown(BaseModel):
@@ -78,7 +80,7 @@ class PromptShown(BaseModel):
 
     id: str
     purpose: Purpose
-    origin: Literal["player", "agent"]
+    origin: Origin
     partner: Named
     reasons: list[Reason]
     texts: list[Question]
@@ -91,10 +93,10 @@ class ConsentShown(BaseModel):
     """A consent that was given."""
 
     id: str
-    asks: Literal["referral", "outcome"]
+    asks: ConsentKind
     text: str
     state: Annotated[
-        Literal["given", "withdrawn", "expired", "invalidated"],
+        ConsentState,
         Field(description="invalidated: whoever gave it turned out to be under age."),
     ]
     given_at: str

@@ -15,6 +15,7 @@ from api.consent.schemas import (
     HelpAsked,
     HelpWanted,
     NoReferral,
+    Origin,
     PlayerPrompts,
     PromptShown,
 )
@@ -24,7 +25,7 @@ from api.consent.tables import Consent, Prompt
 from api.consent.timing import AFTER_NO_US, BETWEEN_OFFERS_US, PROMPT_US
 from api.deployment import Ground
 from api.partners import repository as partners
-from api.partners.choice import Candidate, Wish, choose, fits, is_safe
+from api.partners.choice import Candidate, Wish, choose, fits, protection
 from api.partners.schemas import Entry
 from api.partners.service import entry_of
 from api.partners.tables import Partner
@@ -208,7 +209,7 @@ class ConsentService:
             for row in rows
             if row.consent == "given"
             and row.identity == "verified"
-            and is_safe(entries[row.partner], row.jurisdiction)
+            and protection(entries[row.partner], row.jurisdiction) is not None
         }
         return {message for message, token in tokens.items() if token not in free}
 
@@ -291,7 +292,7 @@ class ConsentService:
 
     def still_fits(self, partner: Partner, entry: Entry, prompt: Prompt, language: Language) -> bool:
         """Whether the organisation that a prompt names may still be referred to."""
-        wish = Wish(prompt.purpose, prompt.jurisdiction, language, self._clock())  # type: ignore[arg-type]
+        wish = Wish(prompt.purpose, prompt.jurisdiction, language, self._clock())
         return partner.suspended_us is None and fits(entry, wish)
 
     def _subject(self, player: str) -> str:
@@ -339,7 +340,7 @@ class ConsentService:
         partner: Partner,
         *,
         player: str,
-        origin: Literal["player", "agent"],
+        origin: Origin,
         alert: str | None,
         purpose: Purpose,
         jurisdiction: str,
@@ -361,7 +362,7 @@ class ConsentService:
             language=language,
             channel=channel,
             urgency=urgency,
-            reasons=_list(reasons if purpose == "help" else ()),
+            reasons=msgspec.json.encode(list(reasons) if purpose == "help" else []).decode(),
             state="open",
             opened_us=now_us,
             expires_us=now_us + PROMPT_US,
@@ -399,7 +400,3 @@ class ConsentService:
 def language_of(facts: Facts) -> Language:
     """The language that a player reads, of those there are texts in."""
     return "fr" if (facts.language or "").lower().startswith("fr") else "en"
-
-
-def _list(items: Sequence[str]) -> str:
-    return msgspec.json.encode(list(items)).decode()

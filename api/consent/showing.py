@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
 from api.consent import phrases, wording
 from api.consent.schemas import (
-    FIELDS,
+    CONTACT_DETAILS,
     ConsentShown,
     Named,
     Options,
@@ -20,7 +20,7 @@ from api.consent.schemas import (
 from api.consent.tables import Consent, Prompt
 from api.consent.timing import CONSENT_US
 from api.partners.schemas import Entry
-from api.referrals.protocol import Language, Purpose, Reason, Urgency, Window
+from api.referrals.protocol import Language, Reason, Window
 from api.referrals.tables import Referral
 from detector.events.instants import rfc3339_ms
 
@@ -30,17 +30,17 @@ def texts_shown(prompt: Prompt, entry: Entry, language: Language) -> list[wordin
     told = wording.Told(
         partner=entry.names.in_(language),
         until_us=consent_until(prompt),
-        urgency=msgspec.convert(prompt.urgency, Urgency),
+        urgency=prompt.urgency,
         reasons=reasons_of(prompt),
         contact=entry.sealing_key is not None,
     )
-    texts = wording.texts_of(purpose_of(prompt), is_sent=entry.is_sent_to)
+    texts = wording.texts_of(prompt.purpose, is_sent=entry.is_sent_to)
     return [wording.show(wording.in_force(each, language), told) for each in texts]
 
 
 def consent_until(prompt: Prompt) -> int:
     """Until when a yes to a prompt counts: from the question on, so that the text can name the day."""
-    return prompt.opened_us + CONSENT_US[purpose_of(prompt)]
+    return prompt.opened_us + CONSENT_US[prompt.purpose]
 
 
 def is_reached_by(prompt: Prompt, entry: Entry) -> bool:
@@ -51,16 +51,15 @@ def is_reached_by(prompt: Prompt, entry: Entry) -> bool:
 def prompt_shown(prompt: Prompt, entry: Entry, language: Language) -> PromptShown:
     """A prompt as it is to be shown."""
     is_reached = is_reached_by(prompt, entry)
-    origin: Any = prompt.origin
     return PromptShown(
         id=prompt.id,
-        purpose=purpose_of(prompt),
-        origin=origin,
+        purpose=prompt.purpose,
+        origin=prompt.origin,
         partner=named(prompt.partner, entry, language),
         reasons=list(reasons_of(prompt)),
         texts=[
             Question(
-                asks="outcome" if each.text.startswith("outcome@") else "referral",
+                asks=each.asks,
                 text=each.text,
                 hash=each.hash,
                 language=each.language,
@@ -75,7 +74,7 @@ def prompt_shown(prompt: Prompt, entry: Entry, language: Language) -> PromptShow
             channels=entry.channels if is_reached else [],
             languages=entry.languages if is_reached else [],
             windows=list(get_args(Window)) if is_reached else [],
-            contact=list(FIELDS) if is_reached and entry.sealing_key is not None else [],
+            contact=list(CONTACT_DETAILS) if is_reached and entry.sealing_key is not None else [],
         ),
         opened_at=rfc3339_ms(prompt.opened_us),
         expires_at=rfc3339_ms(prompt.expires_us),
@@ -99,7 +98,7 @@ def referral_shown(
     )
     return ReferralForPlayer(
         token=referral.token,
-        purpose=msgspec.convert(referral.purpose, Purpose),
+        purpose=referral.purpose,
         partner=who,
         state=referral.state,
         message=told,
@@ -113,13 +112,11 @@ def referral_shown(
 
 def consent_shown(consent: Consent) -> ConsentShown:
     """A consent as it stands."""
-    kind: Any = consent.kind
-    state: Any = consent.state
     return ConsentShown(
         id=consent.id,
-        asks=kind,
+        asks=consent.kind,
         text=consent.text,
-        state=state,
+        state=consent.state,
         given_at=rfc3339_ms(consent.given_us),
         expires_at=rfc3339_ms(consent.expires_us),
         ended_at=None if consent.ended_us is None else rfc3339_ms(consent.ended_us),
@@ -130,11 +127,6 @@ def named(partner: str, entry: Entry, language: Language) -> Named:
     """An organisation by its name, with its page in a language, or in the other one."""
     link = entry.links.get(language) or next(iter(entry.links.values()), None)
     return Named(id=partner, name=entry.names.in_(language), link=link)
-
-
-def purpose_of(prompt: Prompt) -> Purpose:
-    purpose: Purpose = msgspec.convert(prompt.purpose, Purpose)
-    return purpose
 
 
 def reasons_of(prompt: Prompt) -> Sequence[Reason]:

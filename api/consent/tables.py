@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.consent.schemas import ConsentKind, ConsentState, Origin
+from api.referrals.protocol import Language, Purpose, Urgency
 from api.store.tables import Table
 
 
@@ -23,16 +27,16 @@ class Prompt(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     player: Mapped[str]
-    origin: Mapped[str]
+    origin: Mapped[Origin]
     alert: Mapped[str | None]
-    purpose: Mapped[str]
+    purpose: Mapped[Purpose]
     partner: Mapped[str]
     jurisdiction: Mapped[str]
-    language: Mapped[str]
+    language: Mapped[Language]
     channel: Mapped[str]
-    urgency: Mapped[str]
+    urgency: Mapped[Urgency]
     reasons: Mapped[str] = mapped_column(Text)
-    state: Mapped[str]
+    state: Mapped[Literal["open", "answered", "closed", "expired"]]
     opened_us: Mapped[int]
     expires_us: Mapped[int]
     answered_us: Mapped[int | None]
@@ -54,11 +58,11 @@ class Consent(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     prompt: Mapped[str]
     player: Mapped[str]
-    kind: Mapped[str]
-    purpose: Mapped[str]
+    kind: Mapped[ConsentKind]
+    purpose: Mapped[Purpose]
     partner: Mapped[str]
     text: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[ConsentState]
     given_us: Mapped[int]
     expires_us: Mapped[int]
     ended_us: Mapped[int | None]

@@ -18,6 +18,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from api.audit.chain import canonical
+from api.consent.schemas import ConsentKind
 from api.referrals.protocol import Language, Purpose, Reason, Urgency
 from detector.errors import StateError
 from detector.events.instants import to_datetime
@@ -103,6 +104,11 @@ class Shown:
     refuse: str
     text_hash: str
     hash: str
+
+    @property
+    def asks(self) -> ConsentKind:
+        """Which consent a yes to it is."""
+        return "outcome" if self.text.startswith("outcome@") else "referral"
 
 
 def in_force(text_id: TextId, language: Language) -> Text:

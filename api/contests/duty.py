@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.alerts.duty import DEADLINES
 from api.alerts.urgency import deadline
 from api.audit.service import Audit
+from api.backoffice.deadlines import escalate_due
 from api.backoffice.lease import OfficeLease
 from api.contests import repository
 from api.contests.tables import ContestRow
@@ -20,9 +21,6 @@ class OverdueContests:
 
     name = "overdue contests"
 
-    LONGEST_S = 5.0
-    BATCH = 200
-
     def __init__(self, deployment: Deployment, lease: OfficeLease) -> None:
         self._store = deployment.store
         self._clock = deployment.clock
@@ -30,17 +28,14 @@ class OverdueContests:
         self._outbox = Outbox(deployment.clock)
 
     async def round(self) -> float:
-        now_us = self._clock()
-        async with self._store.read() as session:
-            first_us = await repository.first_due(session)
-        if first_us > now_us:
-            return min(self.LONGEST_S, (first_us - now_us) / 1_000_000)
-        async with self._store.write() as session:
-            await self._lease.check(session)
-            rows = await repository.due(session, now_us, self.BATCH)
-            for row in rows:
-                await self._escalate(session, row, now_us)
-        return 0.0 if rows else 1.0
+        return await escalate_due(
+            self._store,
+            self._lease,
+            self._clock(),
+            first_due=repository.first_due,
+            due=repository.due,
+            escalate=self._escalate,
+        )
 
     async def _escalate(self, session: AsyncSession, row: ContestRow, now_us: int) -> None:
         due = deadline(row.opened_us, row.due_us - row.opened_us)

@@ -19,6 +19,7 @@ WHY: Mapping[Why, str] = {
 """Why a player contests, and what each code means."""
 
 Decision = Literal["upheld", "lifted"]
+ContestState = Literal["open", "overdue", "upheld", "lifted"]
 Grounds = Literal[
     "signs_stand",
     "required_by_law",
@@ -78,7 +79,7 @@ class ContestQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Annotated[
-        Literal["open", "overdue", "upheld", "lifted"],
+        ContestState,
         Field(description="open: to be decided; overdue: open past the deadline."),
     ] = "open"
     limit: Annotated[int, Field(ge=1, le=500, description="Most contests in one answer.")] = 50
@@ -95,7 +96,7 @@ class Contest(BaseModel):
     alert: str
     player: str
     reason: Why
-    state: Literal["open", "overdue", "upheld", "lifted"]
+    state: ContestState
     opened_at: str
     due_at: str
     escalations: int

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import secrets
 from collections.abc import Callable
-from typing import cast
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,14 +19,22 @@ from api.audit.service import Audit
 from api.audit.views import listed
 from api.contests import repository
 from api.contests.repository import Place
-from api.contests.schemas import Contest, ContestQuery, Contests, Grounds, NewContest, NewDecision, Why
+from api.contests.schemas import (
+    Contest,
+    ContestQuery,
+    Contests,
+    ContestState,
+    Grounds,
+    NewContest,
+    NewDecision,
+)
 from api.contests.tables import ContestRow
 from api.interventions import repository as owed
 from api.interventions.tables import InterventionRow
+from api.paging import cursor_of, read_cursor
 from api.problems import (
     ALREADY_CONTESTED,
     ALREADY_DECIDED,
-    INVALID_PARAMETER,
     NOT_CONTESTABLE,
     OWN_ORDER,
     UNKNOWN_CONTEST,
@@ -185,14 +190,14 @@ class ContestsService:
 
 def shown(row: ContestRow, who: Principal, now_us: int) -> Contest:
     """A contest as it is shown to somebody."""
-    undecided = "overdue" if row.due_us <= now_us else "open"
+    undecided: ContestState = "overdue" if row.due_us <= now_us else "open"
     return Contest(
         id=row.id,
         intervention=row.intervention,
         alert=row.alert,
         player=row.player if who.sees_players else row.pseudonym,
-        reason=cast(Why, row.reason),
-        state=row.decision or undecided,  # type: ignore[arg-type]
+        reason=row.reason,
+        state=row.decision or undecided,
         opened_at=rfc3339_ms(row.opened_us),
         due_at=rfc3339_ms(row.due_us),
         escalations=row.escalations,
@@ -203,21 +208,11 @@ def shown(row: ContestRow, who: Principal, now_us: int) -> Contest:
 
 
 def _cursor_of(row: ContestRow) -> str:
-    return base64.urlsafe_b64encode(f"{row.due_us}-{row.id}".encode()).decode().rstrip("=")
+    return cursor_of(f"{row.due_us}-{row.id}")
 
 
 def _place_of(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    match = _PLACE.fullmatch(text)
+    match = read_cursor(cursor, _PLACE)
     if match is None:
-        raise Problem(
-            INVALID_PARAMETER,
-            "See `parameters`.",
-            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
-        )
+        return None
     return int(match[1]), match[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.contests.schemas import Decision, Why
 from api.store.tables import Table
 
 
@@ -18,13 +19,13 @@ class ContestRow(Table):
     alert: Mapped[str]
     player: Mapped[str]
     pseudonym: Mapped[str]
-    reason: Mapped[str]
+    reason: Mapped[Why]
     opened_by: Mapped[str]
     opened_us: Mapped[int]
     due_us: Mapped[int]
     next_us: Mapped[int]
     escalations: Mapped[int]
-    decision: Mapped[str | None]
+    decision: Mapped[Decision | None]
     reasons: Mapped[str | None] = mapped_column(Text)
     decided_by: Mapped[str | None]
     decided_us: Mapped[int | None]

@@ -50,6 +50,17 @@ class Client:
         """Ask for something."""
         return await self._ask(role, "GET", path, params=query)
 
+    async def every(self, role: Role, path: str, **query: str | int) -> AsyncIterator[dict[str, Any]]:
+        """Every item of a list, page after page."""
+        more: dict[str, str | int] = {}
+        while True:
+            answer = await self.get(role, path, limit=500, **query, **more)
+            for each in answer.body["items"]:
+                yield each
+            if answer.body["next_cursor"] is None:
+                return
+            more = {"cursor": answer.body["next_cursor"]}
+
     async def post(self, role: Role, path: str, body: Any = None, *, once: str | None = None) -> Answer:
         """Have something done; with another `once` than in calls before it is another request."""
         headers = {"Idempotency-Key": once or secrets.token_hex(12)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
 from api.demo.feeding import Say
-from detector.drivers.streams import ALERTS, EVENTS, GROUP
+from detector.drivers.streams import ALERTS, EVENTS, GROUP, order_of
 from detector.engine.alerts import Alert
 
 
@@ -29,8 +29,8 @@ async def tell(redis_url: str, start: str, history_sent: asyncio.Event, say: Say
     until: bytes | None = None
     try:
         while True:
-            answer = await redis.xread({ALERTS: last}, count=500, block=300)
-            entries = cast(list[tuple[bytes, dict[bytes, bytes]]], answer[0][1] if answer else [])  # type: ignore[index]
+            answer: Any = await redis.xread({ALERTS: last}, count=500, block=300)
+            entries = answer[0][1] if answer else []
             for entry, fields in entries:
                 last = entry
                 alert = msgspec.json.decode(fields[b"a"], type=Alert)
@@ -63,14 +63,9 @@ async def _is_read(redis: Redis, until: bytes) -> bool:
     """Whether the detector is done with the events up to a place, their alerts on the stream."""
     groups: Any = await redis.xinfo_groups(EVENTS)
     return any(
-        each["name"] == GROUP.encode() and _order(each["last-delivered-id"]) >= _order(until)
+        each["name"] == GROUP.encode() and order_of(each["last-delivered-id"]) >= order_of(until)
         for each in groups
     )
-
-
-def _order(entry: bytes) -> tuple[int, int]:
-    first, _, second = entry.partition(b"-")
-    return int(first), int(second)
 
 
 def _told_history(history: Counter[str]) -> str:

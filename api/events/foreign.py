@@ -8,7 +8,7 @@ from pathlib import Path
 
 from api.events.schemas import IntakeReport
 from api.events.service import EventsService
-from api.problems import INVALID_PARAMETER, Problem
+from api.problems import wrong
 from detector.events.decode import Decoder, Refusal
 from detector.events.money import Currencies
 from detector.mapping.catalogue import Catalogue
@@ -53,9 +53,7 @@ class ForeignFeeds:
         mapping = self._catalogue.get(name)
         if mapping is None:
             reason = f"no such mapping; there are {', '.join(self._catalogue.names)}"
-            raise Problem(
-                INVALID_PARAMETER, "See `parameters`.", parameters=[{"name": "mapping", "reason": reason}]
-            )
+            raise wrong("mapping", reason)
         decoder = Decoder(self._currencies)  # it keeps what it decoded last, and threads share none
         events: _Events = []
         places: list[int] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, update
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, UpdateBase, delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.idempotency.tables import IdempotentRequest
@@ -26,8 +28,7 @@ async def finish(session: AsyncSession, principal: str, key: str, claim: str, st
         IdempotentRequest.key == key,
         IdempotentRequest.claim == claim,
     )
-    result = await session.execute(done.values(status=status, body=body))
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return await _touched(session, done.values(status=status, body=body)) > 0
 
 
 async def release(session: AsyncSession, principal: str, key: str, claim: str) -> None:
@@ -44,5 +45,10 @@ async def release(session: AsyncSession, principal: str, key: str, claim: str) -
 
 async def forget(session: AsyncSession, before_us: int) -> int:
     """Drop what was claimed before a time; returns how many."""
-    result = await session.execute(delete(IdempotentRequest).where(IdempotentRequest.claimed_us < before_us))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return await _touched(session, delete(IdempotentRequest).where(IdempotentRequest.claimed_us < before_us))
+
+
+async def _touched(session: AsyncSession, statement: UpdateBase) -> int:
+    # A session says of what it executes no more than that there is a result.
+    result = cast(CursorResult[Any], await session.execute(statement))
+    return result.rowcount

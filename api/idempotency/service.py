@@ -23,9 +23,10 @@ from api.idempotency.tables import IdempotentRequest
 from api.keyring import Keyring
 from api.problems import KEY_IN_FLIGHT, KEY_REUSED, Problem
 from api.store.database import Store
+from detector.events.instants import HOUR_US, MINUTE_US
 
-CLAIM_US = 60_000_000
-KEPT_US = 48 * 3_600_000_000
+CLAIM_US = MINUTE_US
+KEPT_US = 48 * HOUR_US
 """How long an answer is kept."""
 
 PROBLEMS = (KEY_IN_FLIGHT, KEY_REUSED)

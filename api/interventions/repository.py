@@ -20,9 +20,9 @@ async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[
     return await add_new(session, InterventionRow, rows)
 
 
-async def suppress(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Add the suppressions that are not there yet; returns the ids of their interventions."""
-    return await add_new(session, Suppression, rows)
+async def suppress(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the suppressions that are not there yet."""
+    await add_new(session, Suppression, rows)
 
 
 async def after(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import cast
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,16 +17,15 @@ from api.interventions import repository
 from api.interventions.repository import Place
 from api.interventions.schemas import (
     Acknowledgement,
-    Contested,
     InterventionQuery,
     Marketing,
-    Outcome,
     PlatformAnswer,
     Progress,
     State,
 )
 from api.interventions.tables import InterventionAnswer, InterventionRow
-from api.problems import CONTRADICTION, INVALID_PARAMETER, UNKNOWN_INTERVENTION, Problem
+from api.paging import cursor_of, read_cursor
+from api.problems import CONTRADICTION, UNKNOWN_INTERVENTION, Problem, wrong
 from api.store.database import Store
 from detector.events.instants import micros, rfc3339_ms
 from detector.ladder.actions import HUMAN
@@ -38,6 +34,8 @@ AHEAD = timedelta(minutes=5)
 """How far a platform's clock may be ahead of ours."""
 
 _FINALITY = {"failed": 0, "refused": 1, "done": 2}
+
+_PLACE = re.compile(r"(\d{1,17})-([0-9a-f]{32})")
 
 
 class InterventionsService:
@@ -98,7 +96,7 @@ class InterventionsService:
         """
         now_us = self._clock()
         if micros(said.at) > now_us + AHEAD // timedelta(microseconds=1):
-            raise _wrong("at", "It lies in the future")
+            raise wrong("at", "It lies in the future")
         row = await repository.find(session, intervention_id)
         if row is None:
             raise _unknown()
@@ -140,7 +138,7 @@ async def record(
     Problem
         It contradicts the last one.
     """
-    if _with([_kept(each) for each in before], answer) is None:
+    if not _is_new([_kept(each) for each in before], answer):
         return before
     added = InterventionAnswer(
         intervention=row.id,
@@ -180,17 +178,17 @@ def _unknown() -> Problem:
     return Problem(UNKNOWN_INTERVENTION, "It never existed.")
 
 
-def _with(before: list[PlatformAnswer], answer: PlatformAnswer) -> list[PlatformAnswer] | None:
-    """The answers with one more, None if it is there already; Problem if it contradicts the last."""
+def _is_new(before: Sequence[PlatformAnswer], answer: PlatformAnswer) -> bool:
+    """Whether an answer is not there already; Problem if it contradicts the last."""
     if any(_same(each, answer) for each in before):
-        return None
+        return False
     if before:
         last = before[-1]
         rises = _FINALITY[answer.outcome] > _FINALITY[last.outcome]
         tried_again = answer.outcome == last.outcome == "failed" and answer.at > last.at
         if not (rises or tried_again):
             raise Problem(CONTRADICTION, f"It was acknowledged as {last.outcome} already.")
-    return [*before, answer]
+    return True
 
 
 def _same(one: PlatformAnswer, other: PlatformAnswer) -> bool:
@@ -198,44 +196,30 @@ def _same(one: PlatformAnswer, other: PlatformAnswer) -> bool:
 
 
 def _kept(row: InterventionAnswer) -> PlatformAnswer:
-    return PlatformAnswer(
-        cast(Outcome, row.outcome), rfc3339_ms(row.at_us), row.reason, rfc3339_ms(row.received_us)
-    )
+    return PlatformAnswer(row.outcome, rfc3339_ms(row.at_us), row.reason, rfc3339_ms(row.received_us))
 
 
 def item(row: InterventionRow, answers: Sequence[InterventionAnswer], now_us: int) -> bytes:
     """The JSON of an intervention and of where it stands."""
-    progress = Progress(
-        state_of(row, now_us), [_kept(each) for each in answers], cast("Contested | None", row.contested)
-    )
+    progress = Progress(state_of(row, now_us), [_kept(each) for each in answers], row.contested)
     return b"%b,%b" % (row.body.encode()[:-1], msgspec.json.encode(progress)[1:])
 
 
 def state_of(row: InterventionRow, now_us: int) -> State:
     """What an intervention is said to be."""
     if row.state != "undone":
-        return cast(State, row.state)
+        return row.state
     if row.ends_us <= now_us:
         return "lapsed"
     return "overdue" if row.due_us <= now_us else "undone"
 
 
-def _wrong(name: str, reason: str) -> Problem:
-    return Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[{"name": name, "reason": reason}])
-
-
 def _cursor_of(place: Place) -> str:
-    return base64.urlsafe_b64encode(f"{place[0]}-{place[1]}".encode()).decode().rstrip("=")
+    return cursor_of(f"{place[0]}-{place[1]}")
 
 
 def _place_of(cursor: str | None) -> Place | None:
-    if cursor is None:
+    match = read_cursor(cursor, _PLACE)
+    if match is None:
         return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    if not re.fullmatch(r"\d{1,17}-[0-9a-f]{32}", text):
-        raise _wrong("cursor", "Use `next_cursor` of an answer as it is")
-    due, _, intervention_id = text.partition("-")
-    return int(due), intervention_id
+    return int(match[1]), match[2]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import Boolean, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.interventions.schemas import Contested, Outcome
 from api.store.tables import Table
 
 
@@ -31,8 +34,8 @@ class InterventionRow(Table):
     taken_us: Mapped[int]
     ordered_by: Mapped[str | None]
     on_stream: Mapped[bool] = mapped_column(Boolean)
-    state: Mapped[str]
-    contested: Mapped[str | None]
+    state: Mapped[Literal["undone", "done", "lifted"]]
+    contested: Mapped[Contested | None]
     body: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (
@@ -50,7 +53,7 @@ class InterventionAnswer(Table):
 
     intervention: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    outcome: Mapped[str]
+    outcome: Mapped[Outcome]
     at_us: Mapped[int]
     reason: Mapped[str | None]
     received_us: Mapped[int]

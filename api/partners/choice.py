@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from api.partners.schemas import Entry
 from api.referrals.protocol import Language, Purpose
 from detector.events.instants import micros
+
+Protection = Literal["same_country", "adequate", "contract"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,12 @@ def serves(entry: Entry, jurisdiction: str) -> bool:
     return jurisdiction in entry.jurisdictions or country(jurisdiction) in entry.jurisdictions
 
 
-def is_safe(entry: Entry, jurisdiction: str) -> bool:
-    """Whether what is sent there is protected: it stays in the country, or safeguards are in place."""
+def protection(entry: Entry, jurisdiction: str) -> Protection | None:
+    """What protects what is sent there: it stays in the country, or safeguards are in place."""
     if country(jurisdiction) == entry.location:
-        return True
+        return "same_country"
     own = entry.safeguards.get(jurisdiction) or entry.safeguards.get(country(jurisdiction), "none")
-    return own != "none"
+    return None if own == "none" else own
 
 
 def fits(entry: Entry, wish: Wish) -> bool:
@@ -50,7 +53,7 @@ def fits(entry: Entry, wish: Wish) -> bool:
         and (wish.purpose == "help" or entry.is_sent_to)  # who would give is sent a link
         and wish.language in entry.languages
         and serves(entry, wish.jurisdiction)
-        and is_safe(entry, wish.jurisdiction)
+        and protection(entry, wish.jurisdiction) is not None
         and wish.now_us < micros(entry.mou.expires_at)
     )
 

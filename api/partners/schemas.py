@@ -9,18 +9,17 @@ from typing import Annotated, Any, Literal, Self
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from api.referrals.protocol import MOST_LINK, Channel, Language, Purpose
-from api.webhooks.signatures import PUBLIC_PREFIX, is_weak
+from api.referrals.protocol import MOST_LINK, REGION, Channel, Language, Purpose
+from api.webhooks.signatures import HMAC_PREFIX, PUBLIC_PREFIX, is_weak
 
 PARTNER_ID = r"^[a-z][a-z0-9-]{1,62}$"
-JURISDICTION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 _PRINTABLE = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
 
 Safeguard = Literal["adequate", "contract", "none"]
 Signing = Literal["v1a", "v1", "both"]
 
 MOST_KEYS = 8
-_KEY_LENGTHS = {"whpk_": range(32, 33), "whsec_": range(24, 65)}
+_KEY_LENGTHS = {PUBLIC_PREFIX: range(32, 33), HMAC_PREFIX: range(24, 65)}
 
 
 def _is_verification_key(key: str) -> str:
@@ -48,7 +47,7 @@ def _is_point(x: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=120, pattern=_PRINTABLE)]
-Jurisdiction = Annotated[str, Field(pattern=JURISDICTION)]
+Jurisdiction = Annotated[str, Field(pattern=REGION)]
 VerificationKey = Annotated[str, Field(max_length=128), AfterValidator(_is_verification_key)]
 HttpsLink = Annotated[str, Field(max_length=MOST_LINK, pattern=r"^https://[!-~]+$")]
 PartnerId = Annotated[str, Field(pattern=PARTNER_ID, description="A short name of its own, for good.")]

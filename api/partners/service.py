@@ -28,7 +28,7 @@ from api.partners.schemas import (
     VerificationKeyShown,
 )
 from api.partners.tables import Partner, PartnerKey
-from api.problems import CONTRADICTION, INVALID_PARAMETER, UNKNOWN_PARTNER, Problem
+from api.problems import CONTRADICTION, UNKNOWN_PARTNER, Problem, wrong
 from api.store.database import Store
 from api.webhooks.service import EndpointsService
 from api.webhooks.signatures import HMAC_PREFIX, new_hmac_secret
@@ -95,8 +95,7 @@ class PartnersService:
         try:
             entry = Entry.model_validate(before.model_dump() | changed)
         except ValueError:
-            told = {"name": "contact", "reason": "It is needed where nothing is sent"}
-            raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told]) from None
+            raise wrong("contact", "It is needed where nothing is sent") from None
         endpoint = row.endpoint
         await self._deliver_by(session, row, before, entry, actor)
         row.entry, row.changed_us = _text(entry), self._clock()
@@ -136,8 +135,7 @@ class PartnersService:
         kept = {each.id: each for each in await repository.keys(session, row.id)}
         for key_id in wanted.retire:
             if key_id not in kept:
-                told = {"name": "retire", "reason": "One of them is no key of this organisation"}
-                raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
+                raise wrong("retire", "One of them is no key of this organisation")
             if kept[key_id].retired_us is None:
                 kept[key_id].retired_us = now_us
                 self._audit.tell(session, actor, "partner.key-retired", f"partner:{row.id}", key=key_id)
@@ -146,8 +144,7 @@ class PartnersService:
         added = [*wanted.add, *([made] if made else [])]
         in_force = sum(each.retired_us is None for each in kept.values())
         if in_force + len(added) > MOST_KEYS:
-            told = {"name": "add", "reason": f"At most {MOST_KEYS} keys are in force; retire some"}
-            raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
+            raise wrong("add", f"At most {MOST_KEYS} keys are in force; retire some")
         for key in added:
             key_id = await self._keep(session, row.id, key, now_us)
             self._audit.tell(session, actor, "partner.key-added", f"partner:{row.id}", key=key_id)
@@ -190,8 +187,7 @@ class PartnersService:
         """Refuse keys of other organisations: who signs with one would be taken for the wrong one of two."""
         for key in await repository.keys(session):
             if key.partner != partner_id and self._key(key) in keys:
-                told = {"name": where, "reason": "One of them is another organisation's"}
-                raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
+                raise wrong(where, "One of them is another organisation's")
 
     def _key(self, key: PartnerKey) -> str:
         if key.public is not None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.players.tables import PlayerFacts
+from api.players.tables import Identity, PlayerFacts
 from api.store.adding import storable
-
-Identity = Literal["verified", "unverified", "under_age"]
 
 MINIMUM_AGE = 18
 MINIMUM_AGES: Mapping[str, int] = MappingProxyType(
@@ -43,4 +40,4 @@ async def facts_of(session: AsyncSession, player: str) -> Facts:
     row = (
         await session.execute(select(*columns).where(PlayerFacts.player == storable(player)))
     ).one_or_none()
-    return Facts() if row is None else Facts(row[0], row[1], row[2], cast(Identity, row[3]))
+    return Facts() if row is None else Facts(row[0], row[1], row[2], row[3])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, insert, inspect, or_, select, tuple_, update
+from sqlalchemy import Table, bindparam, insert, inspect, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts.tables import AlertRow
@@ -14,6 +14,7 @@ from api.players.learning import Learnt, is_news, merged, nothing_known
 from api.players.tables import PlayerFacts
 from api.store.adding import storable
 
+_TABLE = cast(Table, PlayerFacts.__table__)  # declared as anything that can stand behind FROM
 _COLUMNS = [column.key for column in inspect(PlayerFacts).column_attrs]
 _AT = {name: number for number, name in enumerate(_COLUMNS)}
 _ASKED = 5000
@@ -80,7 +81,7 @@ async def since_when(session: AsyncSession, player: str) -> str | None:
 
 async def _rows(session: AsyncSession, players: list[str]) -> dict[str, Sequence[Any]]:
     found: dict[str, Sequence[Any]] = {}
-    columns = [PlayerFacts.__table__.c[name] for name in _COLUMNS]
+    columns = [_TABLE.c[name] for name in _COLUMNS]
     for start in range(0, len(players), _ASKED):
         query = select(*columns).where(columns[0].in_(players[start : start + _ASKED]))
         found |= {row[0]: row for row in await session.execute(query)}
@@ -90,9 +91,8 @@ async def _rows(session: AsyncSession, players: list[str]) -> dict[str, Sequence
 async def _change(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    table = PlayerFacts.__table__
     free = [name for name in _COLUMNS if name not in ("player", "pseudonym", "since_day")]
-    statement = update(table).where(table.c.player == bindparam("whose"))  # type: ignore[arg-type]
+    statement = update(_TABLE).where(_TABLE.c.player == bindparam("whose"))
     values = [{"whose": row["player"], **{name: row[name] for name in free}} for row in rows]
     connection = await session.connection()
     await connection.execute(statement.values({name: bindparam(name) for name in free}), values)

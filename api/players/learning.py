@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.archive.events import Face
-from api.players.facts import MINIMUM_AGE, MINIMUM_AGES, Identity
+from api.players.facts import MINIMUM_AGE, MINIMUM_AGES
+from api.players.tables import Identity
 from api.store.adding import storable
 from detector.events.instants import micros
 

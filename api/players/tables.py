@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.store.tables import Table
+
+Identity = Literal["verified", "unverified", "under_age"]
 
 
 class PlayerFacts(Table):
@@ -38,4 +42,4 @@ class PlayerFacts(Table):
     birth_year: Mapped[int | None]
     birth_year_us: Mapped[int]
     adult_us: Mapped[int | None]
-    identity: Mapped[str]
+    identity: Mapped[Identity]

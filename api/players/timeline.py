@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.service import Principal
 from api.archive import repository as archive
-from api.archive.reading import Extent, Found, Reader, Spot, Stretch, Window
+from api.archive.reading import NO_SEGMENT, Extent, Found, Reader, Spot, Stretch, Window
 from api.audit.service import Audit
 from api.keyring import Keyring
+from api.paging import cursor_of, read_cursor
 from api.players.known import alerts_before, since_when
 from api.players.schemas import TimelineQuery
-from api.problems import INVALID_PARAMETER, UNKNOWN_PLAYER, Problem
+from api.problems import UNKNOWN_PLAYER, Problem, wrong
 from api.store.database import Store
 from detector.events.instants import micros, rfc3339_ms
 
@@ -44,7 +43,7 @@ class _Mark:
     @property
     def before(self) -> Spot:
         """The events behind it are those before this."""
-        return self.event or Spot(self.at_us, _LAST_US, 0, 0)
+        return self.event or Spot(self.at_us, NO_SEGMENT, 0, 0)
 
     @property
     def below(self) -> tuple[int, str]:
@@ -58,7 +57,7 @@ class _Mark:
             what = f"e.{self.event.segment}.{self.event.offset}.{self.event.line}"
         else:
             what = "t" if self.alert is None else f"a.{self.alert}"
-        return base64.urlsafe_b64encode(f"{self.at_us}.{what}".encode()).decode().rstrip("=")
+        return cursor_of(f"{self.at_us}.{what}")
 
 
 class TimelineService:
@@ -128,12 +127,12 @@ def _page(stretch: Stretch, alerts: list[tuple[int, str, str]], limit: int) -> b
         (each.spot.at_us, 0, each) for each in stretch.events
     ]
     # At the time of the last event given out the alerts come before it; at one given up at, they wait too.
-    since_us = -_LAST_US if rest is None else rest.at_us + (rest.segment == _LAST_US)
+    since_us = -_LAST_US if rest is None else rest.at_us + (rest.segment == NO_SEGMENT)
     items += [(at_us, 1, (at_us, id_, body)) for at_us, id_, body in alerts if at_us >= since_us]
     items.sort(key=lambda item: item[:2], reverse=True)  # stable: both lists are in order
     more = len(items) > limit or rest is not None
     items = items[:limit]
-    shown, mark = [], None if rest is None else _Mark(rest.at_us, rest if rest.segment < _LAST_US else None)
+    shown, mark = [], None if rest is None else _Mark(rest.at_us, rest if rest.segment < NO_SEGMENT else None)
     for at_us, _, what in items:
         at = rfc3339_ms(at_us)
         if isinstance(what, Found):
@@ -153,19 +152,11 @@ def _page(stretch: Stretch, alerts: list[tuple[int, str, str]], limit: int) -> b
 
 
 def _mark_of(cursor: str | None) -> _Mark | None:
-    if cursor is None:
+    match = read_cursor(cursor, _CURSOR)
+    if match is None:
         return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    match = _CURSOR.fullmatch(text)
-    if match is None or abs(int(match[1])) > _LAST_US:
-        raise Problem(
-            INVALID_PARAMETER,
-            "See `parameters`.",
-            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
-        )
+    if abs(int(match[1])) > _LAST_US:
+        raise wrong("cursor", "Use `next_cursor` of an answer as it is")
     at_us = int(match[1])
     if match[2] is not None:
         return _Mark(at_us, Spot(at_us, int(match[2]), int(match[3]), int(match[4])))

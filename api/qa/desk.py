@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from api.qa.scene import Check, Scene
 
@@ -14,18 +13,13 @@ MACHINES = ["deposit_hold", "marketing_off", "show_information"]
 async def find_it_in_the_queue(scene: Scene) -> Check:
     """The alert stands in the queue with a deadline."""
     alert = scene.kept("alert of distress")
-    cursor: str | None = ""
-    while cursor is not None:
-        more = {"cursor": cursor} if cursor else {}
-        answer = await scene.service.get("agent", "/v1/alerts", order="queue", limit=500, **more)
-        for each in answer.body["items"]:
-            if each["id"] == alert["id"]:
-                work = each["work"]
-                return Check(
-                    {"has a deadline": True, "overdue": False},
-                    {"has a deadline": work["due_at"] is not None, "overdue": work["overdue"]},
-                )
-        cursor = answer.body["next_cursor"]
+    async for each in scene.service.every("agent", "/v1/alerts", order="queue"):
+        if each["id"] == alert["id"]:
+            work = each["work"]
+            return Check(
+                {"has a deadline": True, "overdue": False},
+                {"has a deadline": work["due_at"] is not None, "overdue": work["overdue"]},
+            )
     return Check("in the queue", "not there")
 
 
@@ -134,13 +128,8 @@ async def leave_nothing_undone(scene: Scene) -> Check:
 
 
 async def _without_action(scene: Scene) -> list[str]:
-    found: list[str] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
-        answer = await scene.service.get("compliance", "/v1/reports/alerts-without-action", limit=500, **more)
-        found += [
-            each["alert"] for each in answer.body["items"] if each["player"] in (scene.flagged, scene.normal)
-        ]
-        cursor = answer.body["next_cursor"]
-    return found
+    return [
+        each["alert"]
+        async for each in scene.service.every("compliance", "/v1/reports/alerts-without-action")
+        if each["player"] in (scene.flagged, scene.normal)
+    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.qa import account
 from api.qa.referral import TYPED
 from api.qa.scene import Check, Scene
@@ -59,15 +57,10 @@ async def tell_what_was_done(scene: Scene) -> Check:
     """The audit chain has every decision of this run, and names no player."""
     actions: set[str] = set()
     named = 0
-    cursor: str | None = ""
-    while cursor is not None:
-        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
-        since = scene.began.isoformat(timespec="seconds")
-        answer = await scene.service.get("compliance", "/v1/audit", since=since, limit=500, **more)
-        for each in answer.body["items"]:
-            actions.add(each["action"])
-            named += any(player in str(each) for player in (scene.flagged, scene.normal))
-        cursor = answer.body["next_cursor"]
+    since = scene.began.isoformat(timespec="seconds")
+    async for each in scene.service.every("compliance", "/v1/audit", since=since):
+        actions.add(each["action"])
+        named += any(player in str(each) for player in (scene.flagged, scene.normal))
     return Check(
         {"missing": [], "naming players": 0},
         {"missing": sorted(DECISIONS - actions), "naming players": named},

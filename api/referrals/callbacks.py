@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from api.partners.service import PartnersService
-from api.problems import BAD_SIGNATURE, INVALID_PARAMETER, MALFORMED_BODY, Problem
+from api.problems import BAD_SIGNATURE, MALFORMED_BODY, Problem, wrong
 from api.referrals.protocol import Callback
 from api.referrals.service import ReferralsService
 from api.store.database import Store
@@ -83,7 +83,6 @@ def read(body: bytes) -> Callback:
         # Its message repeats what was sent; only the place is passed on.
         place = re.search(r"`\$\.(\w+)`", str(error))
         name = place[1] if place and place[1] in Callback.__struct_fields__ else "body"
-        told = {"name": name, "reason": "It is not what the protocol says"}
-        raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told]) from None
+        raise wrong(name, "It is not what the protocol says") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(MALFORMED_BODY, "Send one JSON object.") from None

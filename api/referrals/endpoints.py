@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.asking import PROBLEMS, allowed
 from api.access.limits import RequestLimits
@@ -194,7 +195,7 @@ async def record_status(
     """Record by hand what an organisation without an API said of a referral."""
     said = read(await request.body())
 
-    async def work(session: Any) -> ReferralShown:
+    async def work(session: AsyncSession) -> ReferralShown:
         return reading.shown(session, await service.record(session, token, said, who.actor), who)
 
     return await once.run(who, work, status=200)

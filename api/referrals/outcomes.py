@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from statistics import median
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.problems import INVALID_PARAMETER, Problem
+from api.problems import wrong
 from api.referrals import repository
 from api.referrals.protocol import Outcome
 from api.referrals.schemas import Outcomes, OutcomesQuery, OutcomesRow
@@ -40,8 +39,7 @@ class OutcomesService:
         first = query.since or _month(_number(last) - 11)
         count = _number(last) - _number(first) + 1
         if not 1 <= count <= MOST_MONTHS:
-            told = {"name": "since", "reason": f"Ask for 1 to {MOST_MONTHS} months"}
-            raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
+            raise wrong("since", f"Ask for 1 to {MOST_MONTHS} months")
         items = []
         async with self._store.read(snapshot=True) as session:
             for month, since_us, until_us in _months(_number(first), count):
@@ -63,7 +61,7 @@ async def _of_month(session: AsyncSession, month: str, since_us: int, until_us: 
         if state in ("closed", "withdrawn", "expired"):
             counts[state] += 1
         if outcome is not None:
-            outcomes[partner][msgspec.convert(outcome, Outcome)] += 1
+            outcomes[partner][outcome] += 1
         if taken_us is not None:
             counts["in_time" if in_time else "late"] += 1
             hours[partner].append(taken_us / HOUR_US)

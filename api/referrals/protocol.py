@@ -19,11 +19,13 @@ Channel = Literal["phone", "text", "email", "chat", "letter"]
 Language = Literal["en", "fr"]
 Window = Literal["morning", "afternoon", "evening", "any"]
 Status = Literal["acknowledged", "contacted", "unreachable", "declined", "closed"]
+Standing = Literal["consented", "delivered", Status, "withdrawn", "expired"]
 DeclineReason = Literal["no_capacity", "out_of_region", "out_of_scope", "duplicate", "other"]
 Outcome = Literal["in_treatment", "advice_given", "referred_on", "not_needed", "no_contact"]
 
 MOST_REASONS = 3
 REFERRAL_ID = r"^rf_[a-z2-7]{32}$"
+CONSENT_ID = r"^cs_[a-z2-7]{26}$"
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 LINK = r"^https://[!-~]+$(?!\n)"  # `$` alone lets a line feed through in Python
 MOST_LINK = 512
@@ -35,7 +37,7 @@ Instant = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC, in milliseconds."),
 ]
-ConsentId = Annotated[str, Meta(pattern=r"^cs_[a-z2-7]{26}$")]
+ConsentId = Annotated[str, Meta(pattern=CONSENT_ID)]
 TextVersion = Annotated[str, Meta(pattern=r"^[a-z]+@[1-9][0-9]*$")]
 Region = Annotated[
     str, Meta(pattern=REGION, description="A country, or a province of it (ISO 3166); never anything finer.")
@@ -135,17 +137,7 @@ class CallbackAnswer(Struct, frozen=True):
     """
 
     token: Token
-    state: Literal[
-        "consented",
-        "delivered",
-        "acknowledged",
-        "contacted",
-        "unreachable",
-        "declined",
-        "closed",
-        "withdrawn",
-        "expired",
-    ]
+    state: Standing
     moved: bool
     outcome: bool
 

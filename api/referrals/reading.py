@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.access.service import Principal
 from api.audit.service import Audit
 from api.keyring import Keyring
+from api.paging import cursor_of, read_cursor
 from api.partners import repository as partners
 from api.partners.service import entry_of
-from api.problems import INVALID_PARAMETER, UNKNOWN_REFERRAL, Problem
+from api.problems import UNKNOWN_REFERRAL, Problem
 from api.referrals import repository
 from api.referrals.protocol import Language
 from api.referrals.schemas import ReferralQuery, Referrals, ReferralShown, Slip
@@ -24,6 +22,8 @@ from api.referrals.slips import slip
 from api.referrals.tables import Referral
 from api.store.database import Store
 from detector.events.instants import rfc3339_ms
+
+_PLACE = re.compile(r"([0-9]{1,18}) (rf_[a-z2-7]{32})")
 
 
 class ReadingReferrals:
@@ -88,37 +88,31 @@ class ReadingReferrals:
         # An organisation reads what it was sent; of what is over it was to delete everything but that it is.
         is_bare = who.role == "partner" and (row.delivery == "slip" or row.state in ("withdrawn", "expired"))
         overdue = row.state == "delivered" and row.due_us is not None and row.due_us <= self._clock()
-        known: dict[str, Any] = {
-            f"{name}_at": _told(getattr(row, f"{name}_us"))
-            for name in (
-                "delivered",
-                "due",
-                "acknowledged",
-                "contacted",
-                "unreachable",
-                "declined",
-                "ended",
-            )
-        }
         return ReferralShown(
             token=row.token,
             partner=row.partner,
-            purpose=row.purpose,  # type: ignore[arg-type]
-            state=row.state,  # type: ignore[arg-type]
+            purpose=row.purpose,
+            state=row.state,
             player=player,
             code=row.code,
-            delivery=row.delivery,  # type: ignore[arg-type]
-            urgency=None if is_bare else row.urgency,  # type: ignore[arg-type]
+            delivery=row.delivery,
+            urgency=None if is_bare else row.urgency,
             reasons=[] if is_bare else msgspec.json.decode(row.reasons),
             outcome_consent=row.outcome_consent is not None,
             consented_at=rfc3339_ms(row.consented_us),
+            delivered_at=_told(row.delivered_us),
             undelivered_at=_told(row.given_up_us),
+            due_at=_told(row.due_us),
             is_overdue=overdue,
+            acknowledged_at=_told(row.acknowledged_us),
+            contacted_at=_told(row.contacted_us),
+            unreachable_at=_told(row.unreachable_us),
+            declined_at=_told(row.declined_us),
+            ended_at=_told(row.ended_us),
             expires_at=rfc3339_ms(row.expires_us),
-            reason=row.reason,  # type: ignore[arg-type]
-            outcome=row.outcome,  # type: ignore[arg-type]
+            reason=row.reason,
+            outcome=row.outcome,
             resource_link=row.resource_link,
-            **known,
         )
 
     @staticmethod
@@ -137,18 +131,11 @@ def _told(at_us: int | None) -> str | None:
 
 
 def _cursor_of(row: Referral) -> str:
-    return base64.urlsafe_b64encode(f"{row.consented_us} {row.token}".encode()).decode().rstrip("=")
+    return cursor_of(f"{row.consented_us} {row.token}")
 
 
 def _place_of(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        place = ""
-    match = re.fullmatch(r"([0-9]{1,18}) (rf_[a-z2-7]{32})", place)
+    match = read_cursor(cursor, _PLACE)
     if match is None:
-        told = {"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}
-        raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=[told])
+        return None
     return int(match[1]), match[2]

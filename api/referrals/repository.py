@@ -10,6 +10,7 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.consent.tables import Prompt
+from api.referrals.protocol import Outcome, Standing
 from api.referrals.tables import Referral, ReferralStatus
 
 
@@ -17,8 +18,8 @@ class Reached(NamedTuple):
     """How far a referral came: every step, µs from delivery to acknowledgement, and if that was in time."""
 
     partner: str
-    state: str
-    outcome: str | None
+    state: Standing
+    outcome: Outcome | None
     steps: Sequence[str]
     taken_us: int | None
     in_time: bool
@@ -58,7 +59,7 @@ async def page(
     session: AsyncSession,
     *,
     partner: str | None,
-    state: str | None,
+    state: Standing | None,
     before: tuple[int, str] | None,
     limit: int,
     delivered: bool = False,

@@ -7,19 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.partners.schemas import PARTNER_ID
-from api.referrals.protocol import DeclineReason, Outcome, Purpose, Reason, Urgency
+from api.referrals.protocol import DeclineReason, Outcome, Purpose, Reason, Standing, Urgency
 
-Standing = Literal[
-    "consented",
-    "delivered",
-    "acknowledged",
-    "contacted",
-    "unreachable",
-    "declined",
-    "closed",
-    "withdrawn",
-    "expired",
-]
+Way = Literal["webhook", "slip"]
 MONTH = r"^(19[789][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$"
 
 
@@ -50,7 +40,7 @@ class ReferralShown(BaseModel):
         Field(description="For agents; compliance reads a pseudonym, an organisation nothing."),
     ]
     code: Annotated[str, Field(description="What the player quotes to the organisation.")]
-    delivery: Literal["webhook", "slip"]
+    delivery: Way
     urgency: Urgency | None
     reasons: list[Reason]
     outcome_consent: Annotated[

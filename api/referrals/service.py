@@ -25,7 +25,7 @@ from api.problems import (
 from api.referrals import repository
 from api.referrals.payload import Agreed, payload
 from api.referrals.protocol import Callback, CallbackAnswer, DeliveryAnswer, Ended, Status
-from api.referrals.states import FINAL, State, step
+from api.referrals.states import FINAL, step
 from api.referrals.tables import Referral, ReferralStatus
 from api.referrals.tokens import new_code, new_id, new_token
 from api.settings import Settings
@@ -39,7 +39,7 @@ CREATED, WITHDRAWN, EXPIRED = "referral.created", "referral.withdrawn", "referra
 TOLERANCE_US = 5 * MINUTE_US
 """How far ahead of us an organisation's clock may be."""
 
-_OUTCOMES: frozenset[Status] = frozenset(("contacted", "unreachable"))
+_OF_THE_OUTCOME: frozenset[Status] = frozenset(("contacted", "unreachable"))
 """What only the second consent lets us know. That a referral is over has to be known to end it."""
 
 _to_answer = msgspec.json.Decoder(DeliveryAnswer).decode
@@ -161,7 +161,7 @@ class ReferralsService:
         referral = await self._locked(session, token)
         referral.outcome_consent = referral.outcome = None
         referral.contacted_us = referral.unreachable_us = None
-        if referral.state in _OUTCOMES:
+        if referral.state in _OF_THE_OUTCOME:
             referral.state = "acknowledged"
         answer = msgspec.json.encode(_answer(referral, moved=False)).decode()
         await repository.forget_what_was_said(session, token, answer)
@@ -216,13 +216,13 @@ class ReferralsService:
         if referral.state in FINAL:
             return
         before = referral.state
-        if step(_state(referral), "delivered") == "moves":
+        if step(referral.state, "delivered") == "moves":
             partner = await partners.find(session, referral.partner)
             assert partner is not None
             referral.state, referral.delivered_us = "delivered", now_us
             referral.due_us = now_us + entry_of(partner).sla_hours * HOUR_US
         told = _read_answer(body)
-        if told.status is not UNSET and step(_state(referral), "acknowledged") == "moves":
+        if told.status is not UNSET and step(referral.state, "acknowledged") == "moves":
             _reach(referral, "acknowledged", now_us)
         _note(referral, told)
         if referral.state != before:
@@ -265,10 +265,10 @@ class ReferralsService:
         _check(said, referral, at_us, now_us)
         may_know = referral.outcome_consent is not None
         kept: Status = said.status
-        if not may_know and said.status in _OUTCOMES:
+        if not may_know and said.status in _OF_THE_OUTCOME:
             # It implies that they have it, which is all that may be known.
             kept = "acknowledged"
-        verdict = step(_state(referral), kept)
+        verdict = step(referral.state, kept)
         if verdict == "contradicts" and not await self._is_older(session, referral, at_us):
             raise Problem(CONTRADICTION, "It is said to have gone another way.")
         moved = verdict == "moves"
@@ -289,7 +289,7 @@ class ReferralsService:
             message=message,
             fingerprint=fingerprint,
             said_by=actor,
-            status=said.status if may_know or said.status not in _OUTCOMES else None,
+            status=said.status if may_know or said.status not in _OF_THE_OUTCOME else None,
             at_us=at_us,
             received_us=now_us,
             moved=moved,
@@ -336,11 +336,6 @@ class ReferralsService:
         return code
 
 
-def _state(referral: Referral) -> State:
-    state: State = msgspec.convert(referral.state, State)
-    return state
-
-
 def _token(message: Message) -> str:
     return message.subject.removeprefix("referral:")
 
@@ -377,9 +372,7 @@ def _read_answer(body: bytes) -> DeliveryAnswer:
 
 
 def _answer(referral: Referral, *, moved: bool) -> CallbackAnswer:
-    state = _state(referral)
-    assert state != "offered"
-    return CallbackAnswer(referral.token, state, moved, referral.outcome_consent is not None)
+    return CallbackAnswer(referral.token, referral.state, moved, referral.outcome_consent is not None)
 
 
 def _check(said: Callback, referral: Referral, at_us: int, now_us: int) -> None:

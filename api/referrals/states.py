@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-State = Literal[
-    "offered",
-    "consented",
-    "delivered",
-    "acknowledged",
-    "contacted",
-    "unreachable",
-    "declined",
-    "closed",
-    "withdrawn",
-    "expired",
-]
+from api.referrals.protocol import Standing
+
+State = Literal["offered", Standing]
 STATES: tuple[State, ...] = get_args(State)
 
 Step = Literal["moves", "behind", "contradicts"]

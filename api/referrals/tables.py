@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api.referrals.protocol import DeclineReason, Outcome, Purpose, Standing, Status, Urgency
+from api.referrals.schemas import Way
 from api.store.tables import Table
 
 
@@ -30,14 +32,14 @@ class Referral(Table):
     open_code: Mapped[str | None]
     player: Mapped[str]
     partner: Mapped[str]
-    purpose: Mapped[str]
+    purpose: Mapped[Purpose]
     prompt: Mapped[str]
     consent: Mapped[str]
     outcome_consent: Mapped[str | None]
-    delivery: Mapped[str]
-    urgency: Mapped[str | None]
+    delivery: Mapped[Way]
+    urgency: Mapped[Urgency | None]
     reasons: Mapped[str] = mapped_column(Text)
-    state: Mapped[str]
+    state: Mapped[Standing]
     consented_us: Mapped[int]
     expires_us: Mapped[int]
     delivered_us: Mapped[int | None]
@@ -49,8 +51,8 @@ class Referral(Table):
     unreachable_us: Mapped[int | None]
     declined_us: Mapped[int | None]
     ended_us: Mapped[int | None]
-    reason: Mapped[str | None]
-    outcome: Mapped[str | None]
+    reason: Mapped[DeclineReason | None]
+    outcome: Mapped[Outcome | None]
     status_token: Mapped[str | None]
     resource_link: Mapped[str | None]
 
@@ -74,10 +76,10 @@ class ReferralStatus(Table):
     message: Mapped[str | None]
     fingerprint: Mapped[str]
     said_by: Mapped[str]
-    status: Mapped[str | None]
+    status: Mapped[Status | None]
     at_us: Mapped[int]
     received_us: Mapped[int]
     moved: Mapped[bool]
-    reason: Mapped[str | None]
-    outcome: Mapped[str | None]
+    reason: Mapped[DeclineReason | None]
+    outcome: Mapped[Outcome | None]
     answer: Mapped[str] = mapped_column(Text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -13,7 +11,7 @@ from api.alerts import repository
 from api.alerts.standing import stage_of
 from api.alerts.tables import NEVER_US, AlertRow
 from api.audit.views import listed
-from api.problems import INVALID_PARAMETER, Problem
+from api.paging import cursor_of, read_cursor
 from api.reports.schemas import Age, Count, LevelCount, Unacted, WithoutAction, WithoutActionQuery
 from api.store.database import Store
 from detector.events.instants import DAY_US, HOUR_US, rfc3339_ms
@@ -107,21 +105,11 @@ def _unacted(row: AlertRow, who: Principal, now_us: int) -> Unacted:
 
 
 def _cursor_of(row: AlertRow) -> str:
-    return base64.urlsafe_b64encode(f"{row.due_us}-{row.id}".encode()).decode().rstrip("=")
+    return cursor_of(f"{row.due_us}-{row.id}")
 
 
 def _place_of(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        text = ""
-    match = _PLACE.fullmatch(text)
+    match = read_cursor(cursor, _PLACE)
     if match is None:
-        raise Problem(
-            INVALID_PARAMETER,
-            "See `parameters`.",
-            parameters=[{"name": "cursor", "reason": "Use `next_cursor` of an answer as it is"}],
-        )
+        return None
     return min(int(match[1]), NEVER_US), match[2]

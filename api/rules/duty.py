@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from api.backoffice import progress
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
 from api.rules import repository
-from api.rules.repository import RECORDED, REFUSED
 from detector.events.instants import rfc3339_ms
 
 EVERY_S = 1.0
 DETECTOR = "system:detector"
+
+RECORDED = "rules"
+REFUSED = "rules refused"
+"""The names under which the set, and the asking, that was written down last is kept."""
 
 
 class RuleChanges:
@@ -26,8 +30,8 @@ class RuleChanges:
     async def round(self) -> float:
         told = await repository.report(self._redis)
         async with self._store.read() as session:
-            known = await repository.recorded(session, RECORDED)
-            refused = await repository.recorded(session, REFUSED)
+            known = await progress.reached(session, RECORDED)
+            refused = await progress.reached(session, REFUSED)
         is_new = told.running is not None and told.running != known
         is_refused = told.refused is not None and told.answered != refused
         if not (is_new or is_refused):
@@ -45,8 +49,8 @@ class RuleChanges:
                     effective_from=rfc3339_ms(told.effective_from_us) if told.effective_from_us else None,
                     rules=sorted(f"{each.id}@{each.version}" for each in told.rules or ()),
                 )
-                await repository.record(session, RECORDED, told.running)
+                await progress.move(session, RECORDED, told.running)
             if is_refused:
                 self._audit.tell(session, by, "rules.refused", f"rules:{told.refused}", why=told.why)
-                await repository.record(session, REFUSED, told.answered)
+                await progress.move(session, REFUSED, told.answered)
         return EVERY_S

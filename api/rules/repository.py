@@ -8,14 +8,9 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.backoffice.tables import Place
 from detector.drivers.rulesets import RuleFace
 from detector.drivers.streams import RULES
-
-RECORDED = "rules"
-REFUSED = "rules refused"
 
 _faces = msgspec.json.Decoder(list[RuleFace])
 
@@ -61,17 +56,6 @@ async def ask(redis: Redis, wanted: str, by: str) -> None:
     """Ask the detector for a set."""
     asked: dict[Any, Any] = {"wanted": f"{wanted} {secrets.token_hex(4)}", "by": by}
     await redis.hset(RULES, mapping=asked)
-
-
-async def recorded(session: AsyncSession, name: str) -> str | None:
-    """The set, or the asking, that was written down last."""
-    row = await session.get(Place, name, populate_existing=True)
-    return None if row is None else row.entry
-
-
-async def record(session: AsyncSession, name: str, what: str) -> None:
-    """Say that it is written down."""
-    await session.merge(Place(name=name, entry=what))
 
 
 def _text(told: dict[str, bytes], name: str) -> str | None:

@@ -9,17 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 SetId = Annotated[str, Field(pattern=r"^rs_[0-9a-f]{32}$")]
 
 
-class Running(BaseModel):
-    """The set that the detector runs."""
-
-    set: str
-    effective_from: Annotated[
-        str | None, Field(description="The event time from which it judges; null: from the beginning.")
-    ]
-    since: Annotated[str, Field(description="Since when, by the detector's clock.")]
-    rules: list[RunningRule]
-
-
 class RunningRule(BaseModel):
     """A rule that runs."""
 
@@ -34,6 +23,17 @@ class RunningRule(BaseModel):
     why: str
     sources: list[str]
     params: dict[str, dict[str, str]]
+
+
+class Running(BaseModel):
+    """The set that the detector runs."""
+
+    set: str
+    effective_from: Annotated[
+        str | None, Field(description="The event time from which it judges; null: from the beginning.")
+    ]
+    since: Annotated[str, Field(description="Since when, by the detector's clock.")]
+    rules: list[RunningRule]
 
 
 class Refused(BaseModel):
@@ -73,6 +73,3 @@ class Activated(BaseModel):
 
     set: str
     state: Literal["wanted", "running"]
-
-
-Running.model_rebuild()

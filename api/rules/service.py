@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -48,10 +49,7 @@ class RulesService:
                 set=told.running,
                 effective_from=rfc3339_ms(told.effective_from_us) if told.effective_from_us else None,
                 since=rfc3339_ms(told.since_us),
-                rules=[
-                    RunningRule(**{name: getattr(each, name) for name in each.__struct_fields__})
-                    for each in told.rules or ()
-                ],
+                rules=[RunningRule(**msgspec.structs.asdict(each)) for each in told.rules or ()],
             )
         refused = (
             None if told.refused is None else Refused.model_validate({"set": told.refused, "why": told.why})

@@ -1,14 +1,15 @@
 """The base of every table, so that all of them are known to one schema.
 
 Times are whole µs since the epoch, in columns that end in `_us`: exact, ordered, the same in every database.
-Documents are canonical JSON in text columns.
+Documents are canonical JSON in text columns; codes of closed sets are text, which the database checks no
+further.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from sqlalchemy import BigInteger, MetaData
+from sqlalchemy import BigInteger, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -24,4 +25,4 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, Literal: String}

@@ -15,8 +15,6 @@ BODY_CAP = 16 * 1024
 class Target:
     """Where to: an endpoint's URL, and the secrets that sign now, the newest first."""
 
-    endpoint: str
-    kind: str
     url: str
     secrets: tuple[str, ...]
 

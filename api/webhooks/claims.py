@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from api.backoffice.lease import NAME
-from api.backoffice.tables import Lease
 from api.webhooks.tables import Attempt, Endpoint, EndpointSecret, Message
 
 IN_FLIGHT = ("sending", "recalled")
 OVER = ("delivered", "cancelled", "expired")
 """Where a message ends that is never sent again; what failed may be."""
-
-
-async def lease_until(session: AsyncSession) -> int:
-    """Until when the lease of the back office surely is its holder's."""
-    return await session.scalar(select(Lease.until_us).where(Lease.name == NAME)) or 0
 
 
 async def enabled(session: AsyncSession) -> Sequence[tuple[Endpoint, int]]:
@@ -91,7 +84,7 @@ def note(session: AsyncSession, attempt: Attempt) -> None:
 
 async def overdue(session: AsyncSession, now_us: int, limit: int) -> Sequence[Message]:
     """What waits or is parked and is of no use any more, for this transaction alone."""
-    asked = select(Message).where(Message.state.in_(("waiting", "parked")), Message.not_after_us <= now_us)
+    asked = select(Message).where(_is_overdue(now_us))
     return (await session.scalars(asked.limit(limit).with_for_update(skip_locked=True))).all()
 
 
@@ -105,21 +98,15 @@ async def to_erase(session: AsyncSession, before_us: int, limit: int) -> Sequenc
 
 async def down(session: AsyncSession, since_us: int) -> Sequence[Endpoint]:
     """Enabled endpoints that nothing got through to since a time, of which nobody was told."""
-    asked = select(Endpoint).where(
-        Endpoint.state == "enabled", Endpoint.failing_since_us <= since_us, Endpoint.told_us.is_(None)
-    )
+    asked = select(Endpoint).where(_is_down(since_us))
     return (await session.scalars(asked.order_by(Endpoint.id).with_for_update(key_share=True))).all()
 
 
 async def anything_to_tend(session: AsyncSession, now_us: int, down_since_us: int) -> bool:
     """Whether there is anything for `overdue`, `down` or `drop_secrets`."""
     for asked in (
-        select(Message.id).where(Message.state.in_(("waiting", "parked")), Message.not_after_us <= now_us),
-        select(Endpoint.id).where(
-            Endpoint.state == "enabled",
-            Endpoint.failing_since_us <= down_since_us,
-            Endpoint.told_us.is_(None),
-        ),
+        select(Message.id).where(_is_overdue(now_us)),
+        select(Endpoint.id).where(_is_down(down_since_us)),
         select(EndpointSecret.id).where(EndpointSecret.until_us <= now_us),
     ):
         if (await session.execute(asked.limit(1))).first() is not None:
@@ -130,3 +117,13 @@ async def anything_to_tend(session: AsyncSession, now_us: int, down_since_us: in
 async def drop_secrets(session: AsyncSession, now_us: int) -> None:
     """Drop secrets that sign no more."""
     await session.execute(delete(EndpointSecret).where(EndpointSecret.until_us <= now_us))
+
+
+def _is_overdue(now_us: int) -> ColumnElement[bool]:
+    return and_(Message.state.in_(("waiting", "parked")), Message.not_after_us <= now_us)
+
+
+def _is_down(since_us: int) -> ColumnElement[bool]:
+    return and_(
+        Endpoint.state == "enabled", Endpoint.failing_since_us <= since_us, Endpoint.told_us.is_(None)
+    )

@@ -10,7 +10,7 @@ from api.audit.service import Audit
 from api.problems import CONTRADICTION, UNKNOWN_DELIVERY, UNKNOWN_ENDPOINT, Problem
 from api.webhooks import repository
 from api.webhooks.schemas import Deliveries, DeliveryQuery, DeliveryShown, Replayed, ReplayWanted
-from api.webhooks.showing import STATES, cursor_of, delivery_shown, place_of
+from api.webhooks.showing import STATES, cursor_after, delivery_shown, place_of
 from api.webhooks.tables import Endpoint, Message
 from detector.events.instants import micros
 
@@ -47,7 +47,7 @@ class DeliveriesService:
         more = len(rows) > query.limit
         return Deliveries(
             items=[delivery_shown(row, attempts[row.id]) for row in page],
-            next_cursor=cursor_of(page[-1].created_us, page[-1].id) if more else None,
+            next_cursor=cursor_after(page[-1].created_us, page[-1].id) if more else None,
         )
 
     async def replay(self, session: AsyncSession, message_id: str, actor: str) -> DeliveryShown:

@@ -27,9 +27,9 @@ from api.webhooks.outbox import Outbox
 from api.webhooks.pacing import Pace
 from api.webhooks.posting import Posting
 from api.webhooks.retrying import SECOND_US, Options
-from api.webhooks.service import context
+from api.webhooks.service import unsealed
 from api.webhooks.settling import Done, Handler, Holder, Settling
-from api.webhooks.tables import Attempt, Endpoint, EndpointSecret, Message
+from api.webhooks.tables import Attempt, Endpoint, Message
 from detector.drivers.faults import where
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ class Lane:
     def target(self, now_us: int) -> Target:
         """Where to, with the secrets that sign now."""
         signing = tuple(secret for secret, until_us in self.secrets if until_us is None or until_us > now_us)
-        return Target(self.row.id, self.row.kind, self.row.url, signing)
+        return Target(self.row.url, signing)
 
     def may_send(self, now_us: int, options: Options) -> int:
         """How many more may be sent now."""
@@ -226,7 +226,7 @@ class Deliveries:
             lane.pace.change(row.rate_per_s, row.burst)
             if lane.secrets_of != row.version:
                 own = [each for each in secrets if each.endpoint == row.id]
-                lane.secrets = [(self._unseal(each), each.until_us) for each in own]
+                lane.secrets = [(unsealed(self._keyring, each), each.until_us) for each in own]
                 lane.secrets_of = row.version
         waiting = {row.id for row, _ in rows}
         for lane in self._lanes.values():
@@ -254,8 +254,7 @@ class Deliveries:
         """Claim what is due and begin to send it; returns how much that was."""
         jobs: list[tuple[Lane, Job]] = []
         async with self._store.write() as session:
-            await self._lease.check(session)
-            sure_until_us = await claims.lease_until(session)
+            sure_until_us = await self._lease.check(session)
             for lane, share in wanted:
                 subjects: set[str] = set()
                 due = await claims.due(session, lane.row.id, now_us, share)
@@ -387,9 +386,6 @@ class Deliveries:
             elif free_us is not None and free_us > steady_us:
                 least_us = min(least_us, free_us - steady_us)
         return least_us / SECOND_US
-
-    def _unseal(self, row: EndpointSecret) -> str:
-        return self._keyring.unseal(context(row.id), row.secret).decode()
 
 
 def _steady_us() -> int:

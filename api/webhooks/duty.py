@@ -5,11 +5,11 @@ from __future__ import annotations
 from api.backoffice.lease import OfficeLease
 from api.deployment import Ground
 from api.webhooks import claims
+from api.webhooks.tables import NO_BODY
 from detector.events.instants import DAY_US
 
 KEPT_US = 7 * DAY_US
 """How long the body of a message is kept after it was delivered, cancelled or expired."""
-NOTHING = "{}"
 EVERY_S = 3600.0
 
 
@@ -34,5 +34,5 @@ class Erasing:
             await self._lease.check(session)
             rows = await claims.to_erase(session, before_us, self.PAGE)
             for row in rows:
-                row.erased, row.body = self._keyring.fingerprint(row.body.encode()), NOTHING
+                row.erased, row.body = self._keyring.fingerprint(row.body.encode()), NO_BODY
         return 0.0 if len(rows) == self.PAGE else EVERY_S

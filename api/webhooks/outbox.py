@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.webhooks import repository
-from api.webhooks.tables import Message
+from api.webhooks.tables import NO_BODY, Message
 from detector.events.instants import rfc3339_ms
 
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -133,7 +133,7 @@ class Outbox:
         for message in await repository.about(session, subject, types):
             gone_out |= message.attempts > 0
             if erase:
-                message.body = "{}"  # none of them is ever sent again
+                message.body = NO_BODY  # none of them is ever sent again
             if message.state == "sending":
                 message.state = "recalled"
             elif message.state in ("waiting", "parked", "failed", "expired"):

@@ -131,9 +131,7 @@ class EndpointQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=500)] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=128, description="`next_cursor` of the answer before.")
-    ] = None
+    cursor: Cursor = None
 
 
 class AttemptShown(BaseModel):
@@ -179,9 +177,7 @@ class DeliveryQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=500)] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=128, description="`next_cursor` of the answer before.")
-    ] = None
+    cursor: Cursor = None
     state: DeliveryState | None = None
     endpoint: Annotated[str | None, Field(max_length=64)] = None
     type: Annotated[str | None, Field(max_length=64)] = None

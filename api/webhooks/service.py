@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit.service import Audit
 from api.keyring import Keyring
-from api.problems import CONTRADICTION, INVALID_PARAMETER, UNKNOWN_ENDPOINT, Problem
+from api.problems import CONTRADICTION, UNKNOWN_ENDPOINT, Problem, wrong
 from api.webhooks import repository, signatures
 from api.webhooks.guard import Network, check_url
 from api.webhooks.outbox import Outbox
@@ -20,13 +20,14 @@ from api.webhooks.schemas import (
     EndpointQuery,
     Endpoints,
     EndpointShown,
+    EndpointState,
     EndpointWithSecret,
     Kind,
     NewEndpoint,
     Owner,
     Signing,
 )
-from api.webhooks.showing import cursor_of, delivery_shown, endpoint_shown, place_of
+from api.webhooks.showing import cursor_after, delivery_shown, endpoint_shown, place_of
 from api.webhooks.tables import Endpoint, EndpointSecret
 from detector.events.instants import HOUR_US
 
@@ -120,7 +121,7 @@ class EndpointsService:
         """
         alive = [row for row in await self._secrets(session, endpoint_id) if row.until_us is None]
         publics = [row.public for row in alive if row.public is not None]
-        hmac = next((self._unseal(row) for row in alive if row.scheme == "v1"), None)
+        hmac = next((unsealed(self._keyring, row) for row in alive if row.scheme == "v1"), None)
         return publics, hmac
 
     async def create(self, session: AsyncSession, wanted: NewEndpoint, actor: str) -> EndpointWithSecret:
@@ -193,7 +194,7 @@ class EndpointsService:
         more = len(rows) > query.limit
         return Endpoints(
             items=[endpoint_shown(row, [key for key in keys if key.endpoint == row.id]) for row in page],
-            next_cursor=cursor_of(page[-1].created_us, page[-1].id) if more else None,
+            next_cursor=cursor_after(page[-1].created_us, page[-1].id) if more else None,
         )
 
     async def change_address(self, session: AsyncSession, endpoint_id: str, url: str, actor: str) -> None:
@@ -224,8 +225,7 @@ class EndpointsService:
             except ValueError as error:
                 reason = str(error)
         if reason is not None:
-            named = [{"name": "url", "reason": reason}]
-            raise Problem(INVALID_PARAMETER, "See `parameters`.", parameters=named)
+            raise wrong("url", reason)
 
     async def _locked(self, session: AsyncSession, endpoint_id: str) -> Endpoint:
         found = await repository.endpoint(session, endpoint_id, lock=True)
@@ -233,7 +233,9 @@ class EndpointsService:
             raise Problem(UNKNOWN_ENDPOINT, "It never existed.")
         return found
 
-    async def _set_state(self, session: AsyncSession, endpoint_id: str, state: str, actor: str) -> Endpoint:
+    async def _set_state(
+        self, session: AsyncSession, endpoint_id: str, state: EndpointState, actor: str
+    ) -> Endpoint:
         found = await self._locked(session, endpoint_id)
         if found.state == state:
             return found
@@ -257,7 +259,7 @@ class EndpointsService:
                 id=secret_id,
                 endpoint=owner.id,
                 scheme=scheme,
-                secret=self._keyring.seal(context(secret_id), secret.encode()),
+                secret=self._keyring.seal(_context(secret_id), secret.encode()),
                 public=signatures.public_key(secret) if scheme == "v1a" else None,
                 created_us=now_us,
                 until_us=None,
@@ -266,9 +268,6 @@ class EndpointsService:
 
     async def _secrets(self, session: AsyncSession, endpoint_id: str) -> Sequence[EndpointSecret]:
         return await repository.secrets_of(session, [endpoint_id], self._clock())
-
-    def _unseal(self, row: EndpointSecret) -> str:
-        return self._keyring.unseal(context(row.id), row.secret).decode()
 
     async def _shown(self, session: AsyncSession, row: Endpoint) -> EndpointShown:
         return endpoint_shown(row, await self._secrets(session, row.id))
@@ -279,6 +278,10 @@ class EndpointsService:
         return EndpointWithSecret(**shown.model_dump(), hmac_secret=hmac)
 
 
-def context(secret_id: str) -> str:
-    """Where a sealed secret stands in the store."""
+def unsealed(keyring: Keyring, row: EndpointSecret) -> str:
+    """The secret itself."""
+    return keyring.unseal(_context(row.id), row.secret).decode()
+
+
+def _context(secret_id: str) -> str:
     return f"endpoint_secrets.secret:{secret_id}"

@@ -14,7 +14,7 @@ from api.webhooks import breaking, claims, repository
 from api.webhooks.carrying import Answer, Job
 from api.webhooks.outbox import Outbox
 from api.webhooks.retrying import SECOND_US, Options, retry_after_us
-from api.webhooks.tables import Attempt, Endpoint, Message
+from api.webhooks.tables import Attempt, Endpoint, Message, MessageState
 from detector.drivers.faults import where
 from detector.events.instants import rfc3339_ms
 
@@ -123,9 +123,10 @@ class Settling:
                 milliseconds=done.milliseconds,
             ),
         )
-        if outcome in ("delivered", "unheeded"):
-            if outcome == "unheeded":
-                await self._try_again(session, message, endpoint, now_us, counts=True)
+        if outcome == "delivered":
+            return
+        if outcome == "unheeded":
+            await self._try_again(session, message, endpoint, now_us, counts=True)
             return
         if outcome == "gone":
             await self._gone(session, endpoint, now_us)
@@ -202,15 +203,11 @@ class Settling:
         handler = handlers.get(message.type)
         if handler is None:
             return True
-        told = {name: list(value) for name, value in session.info.items() if isinstance(value, list)}
         try:
-            async with session.begin_nested():
+            async with self._audit.savepoint(session):
                 await handler(session, message, body)
         except Exception as error:
             log.error("what follows a delivery failed", error=type(error).__name__, where=where(error))
-            # The audit must not tell of what was undone.
-            for name in [name for name, value in session.info.items() if isinstance(value, list)]:
-                session.info[name] = told.get(name, [])
             await session.refresh(message)
             return False
         return True
@@ -221,7 +218,7 @@ class Settling:
         )
 
 
-def _put_back(message: Message, endpoint: Endpoint) -> str:
+def _put_back(message: Message, endpoint: Endpoint) -> MessageState:
     if message.state == "recalled":
         return "recalled"
     return "waiting" if endpoint.state == "enabled" else "parked"

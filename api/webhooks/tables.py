@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.store.tables import Table
+from api.webhooks.schemas import EndpointState, Kind, Outcome, Owner, Signing
+
+MessageState = Literal[
+    "waiting", "sending", "recalled", "parked", "delivered", "failed", "cancelled", "expired"
+]
+
+NO_BODY = "{}"
+"""What stands in the place of a body that was erased."""
 
 
 class Endpoint(Table):
@@ -23,15 +33,15 @@ class Endpoint(Table):
     __tablename__ = "endpoints"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str]
+    owner: Mapped[Owner]
     owner_id: Mapped[str | None]
-    kind: Mapped[str]
+    kind: Mapped[Kind]
     url: Mapped[str] = mapped_column(Text)
-    signing: Mapped[str]
+    signing: Mapped[Signing]
     rate_per_s: Mapped[int]
     burst: Mapped[int]
     types: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str]
+    state: Mapped[EndpointState]
     created_us: Mapped[int]
     version: Mapped[int]
 
@@ -53,7 +63,7 @@ class EndpointSecret(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     endpoint: Mapped[str] = mapped_column(ForeignKey("endpoints.id"), index=True)
-    scheme: Mapped[str]
+    scheme: Mapped[Literal["v1a", "v1"]]
     secret: Mapped[str] = mapped_column(Text)
     public: Mapped[str | None]
     created_us: Mapped[int]
@@ -76,7 +86,7 @@ class Message(Table):
     type: Mapped[str]
     subject: Mapped[str]
     body: Mapped[str] = mapped_column(Text)
-    state: Mapped[str]
+    state: Mapped[MessageState]
     created_us: Mapped[int]
     since_us: Mapped[int]
     due_us: Mapped[int]
@@ -104,6 +114,6 @@ class Attempt(Table):
     message: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at_us: Mapped[int]
-    outcome: Mapped[str]
+    outcome: Mapped[Outcome]
     status: Mapped[int | None]
     milliseconds: Mapped[int]

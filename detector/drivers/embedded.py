@@ -47,6 +47,7 @@ from detector.drivers.streams import (
     SHADOW,
     TAKEN_OVER,
     make_group,
+    read_instant,
     trim_behind_readers,
     trim_what_was_taken,
 )
@@ -62,7 +63,6 @@ LIVE_US = 5 * MINUTE_US
 INTERNAL = "internal_error"
 """Why an event was put aside on which the engine itself failed."""
 
-LONGEST_INSTANT = 17
 """Digits of a time in µs up to the year 5138."""
 
 _BLOCK_MS = 200
@@ -272,7 +272,7 @@ class _Term:
         engine, decoder = self.engine, self.decoder
         for entry, fields in entries:
             original = fields.get(b"e", b"")
-            received_us = _number(fields.get(b"r"))
+            received_us = read_instant(fields.get(b"r"))
             if entry in self.feared:
                 self._bury(
                     Refusal(INTERNAL, "$: the detector failed on it; see its log", original), received_us
@@ -371,10 +371,3 @@ class _Term:
             self.beat_at = time.monotonic()
             with self.lease.transaction(state):
                 pass
-
-
-def _number(text: bytes | None) -> int | None:
-    """A time of receipt as an entry has it; None for what is no such time, whoever wrote it."""
-    if text is None or not text.isdigit() or len(text) > LONGEST_INSTANT:
-        return None
-    return int(text)

@@ -42,6 +42,16 @@ GRAVEST_WITHIN_US = 30 * DAY_US
 """How old an alert at the highest level may be and still ask for something."""
 
 
+def is_past(level: str, opened_us: int, told_us: int, within_us: int) -> bool:
+    """Whether an alert came so long after it was opened that it asks for nothing, and nobody owes anything.
+
+    History is being read in then. Who asked to be excluded is to be excluded still when the request comes
+    after a long outage.
+    """
+    limit_us = max(within_us, GRAVEST_WITHIN_US) if level == GRAVEST else within_us
+    return told_us - opened_us > limit_us
+
+
 def prepare(
     redis: Redis, proposed: Iterable[Intervention], ladder: Ladder, now_us: int, within_us: int
 ) -> Asked:
@@ -55,15 +65,12 @@ def prepare(
     proposed
         What the batch's alerts ask for, whatever was asked for before.
     now_us, within_us
-        An alert opened longer than `within_us` before `now_us`, the wall clock, asks for nothing: history is
-        being read in.
+        An alert opened longer than `within_us` before `now_us`, the wall clock, asks for nothing.
     """
     asked = Asked()
     by_player: dict[str, list[Intervention]] = {}
     for each in proposed:
-        # Who asked to be excluded is to be excluded still when the request comes after a long outage.
-        limit_us = max(within_us, GRAVEST_WITHIN_US) if each.level == GRAVEST else within_us
-        if now_us - each.opened_us > limit_us:
+        if is_past(each.level, each.opened_us, now_us, within_us):
             asked.withheld += 1
         else:
             by_player.setdefault(each.player, []).append(each)

@@ -49,6 +49,8 @@ TAKEN_OVER = (ALERTS, NOTES, INTERVENTIONS)
 INTERVENTIONS_RUNNING = "tw:interventions:running"
 """Hash: player → what was asked for lately or is in force, so that it is not asked for again."""
 
+_LONGEST_INSTANT = 17
+
 
 def make_group(redis: Redis, stream: str, group: str) -> None:
     """Have a group on a stream that has yet to read everything there; one that is there stays as it is."""
@@ -88,16 +90,22 @@ def trim_behind_readers(redis: Redis, stream: str) -> int:
     for group in groups:
         if group["pending"]:
             pending: Any = redis.xpending(stream, group["name"])
-            needed.append(_order(pending["min"]))
+            needed.append(order_of(pending["min"]))
         else:
-            time, number = _order(group["last-delivered-id"])
+            time, number = order_of(group["last-delivered-id"])
             needed.append((time, number + 1))
-    if not needed:
-        return 0
     time, number = min(needed)
     return int(redis.xtrim(stream, minid=f"{time}-{number}", approximate=False))
 
 
-def _order(entry_id: bytes) -> tuple[int, int]:
-    time, _, number = entry_id.partition(b"-")
+def order_of(entry_id: bytes | str) -> tuple[int, int]:
+    """An entry's id as numbers, by which entries stand in order."""
+    time, _, number = (entry_id.decode() if isinstance(entry_id, bytes) else entry_id).partition("-")
     return int(time), int(number)
+
+
+def read_instant(text: bytes | None) -> int | None:
+    """A time in µs as an entry has it; None for what is no such time, whoever wrote it."""
+    if text is None or not text.isdigit() or len(text) > _LONGEST_INSTANT:
+        return None
+    return int(text)

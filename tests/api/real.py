@@ -18,10 +18,8 @@ from api.access.roles import ROLES, Role
 from api.app import create_app, server
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
-from tests.api.serving import issue
+from tests.api.serving import GENEROUS, issue
 from tests.stores import sqlite_store
-
-GENEROUS = dict.fromkeys((*ROLES, "strangers"), "100000/second")
 
 
 @dataclass(frozen=True)

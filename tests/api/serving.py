@@ -23,6 +23,9 @@ from tests.stores import sqlite_store
 
 NOW_US = NOON_US
 
+GENEROUS = dict.fromkeys((*ROLES, STRANGERS), "100000/second")
+"""A test asks faster than people do; limits have tests of their own, which say theirs."""
+
 USUAL: Mapping[str, Role] = {
     "/v1/events": "platform",
     "/v1/interventions": "platform",
@@ -54,6 +57,15 @@ class As(httpx.Auth):
         yield request
 
 
+class Client(httpx.AsyncClient):
+    """A client of a service in this process, with a key for each role."""
+
+    def __init__(self, app: FastAPI, keys: Mapping[Role, str]) -> None:
+        super().__init__(transport=httpx.ASGITransport(app), base_url="http://localhost", auth=As(keys))
+        self.app = app
+        self.keys = keys
+
+
 def usual(path: str) -> Role:
     """Who usually asks for a path."""
     return next((role for start, role in USUAL.items() if path.startswith(start)), "agent")
@@ -76,24 +88,18 @@ async def serving(
     *,
     database_url: str | None = None,
     clock: Callable[[], int] | None = None,
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a service whose clock stands at `now_us`, with a key for each role.
-
-    `client.auth` is an `As`; `client.app` is the application.
-    """
+) -> AsyncIterator[Client]:
+    """A client of a service whose clock stands at `now_us`."""
     with tempfile.TemporaryDirectory(prefix="tw-serving-") as home:
         own = {"data_dir": Path(home), "database_url": database_url or sqlite_store(Path(home))}
         chosen = (settings or Settings()).model_dump()
-        # A test asks faster than people do; limits have tests of their own, which say theirs.
-        limits = dict.fromkeys((*ROLES, STRANGERS), "100000/second") | chosen["request_limits"]
+        limits = GENEROUS | chosen["request_limits"]
         made = Settings.model_validate(chosen | own | {"request_limits": limits})
         app = create_app(made, redis_url, clock=clock or (lambda: now_us))
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+            Client(app, {role: await issue(app, role) for role in ROLES}) as client,
         ):
-            client.auth = As({role: await issue(app, role) for role in ROLES})
-            client.app = app  # type: ignore[attr-defined]
             yield client
 
 

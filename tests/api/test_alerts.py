@@ -3,14 +3,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
 from detector.engine.alerts import Alert
 from detector.events.instants import rfc3339_ms
 from tests.api.desk.office import audit_rows, give, take_over
-from tests.api.serving import NOW_US, As, problem
+from tests.api.serving import NOW_US, As, Client, problem
 from tests.drivers.small import MINUTE_US
 
 
@@ -38,7 +37,7 @@ def alert(number: int, **more: Any) -> Alert:
 
 
 @pytest.fixture
-async def hundred(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def hundred(client: Client) -> list[dict[str, Any]]:
     """A hundred alerts taken over; returned newest first, as they should be answered."""
     made = [alert(n) for n in range(100)]
     await give(client, *made, ask=False)
@@ -50,7 +49,7 @@ def plain(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in each.items() if name != "work"} for each in items]
 
 
-async def pages(client: httpx.AsyncClient, **query: Any) -> list[list[dict[str, Any]]]:
+async def pages(client: Client, **query: Any) -> list[list[dict[str, Any]]]:
     found = []
     while True:
         response = await client.get("/v1/alerts", params=query)
@@ -61,31 +60,25 @@ async def pages(client: httpx.AsyncClient, **query: Any) -> list[list[dict[str, 
         query["cursor"] = response.json()["next_cursor"]
 
 
-async def test_none(client: httpx.AsyncClient) -> None:
+async def test_none(client: Client) -> None:
     assert (await client.get("/v1/alerts")).json() == {"items": [], "next_cursor": None}
 
 
-async def test_newest_first_exactly_as_written(
-    client: httpx.AsyncClient, hundred: list[dict[str, Any]]
-) -> None:
+async def test_newest_first_exactly_as_written(client: Client, hundred: list[dict[str, Any]]) -> None:
     response = await client.get("/v1/alerts")
     assert plain(response.json()["items"]) == hundred[:50]
     assert list(response.json()["items"][0]) == [*Alert.__struct_fields__, "notes", "work"]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50, 99, 100, 101, 500])
-async def test_pages_leave_nothing_out(
-    client: httpx.AsyncClient, hundred: list[dict[str, Any]], limit: int
-) -> None:
+async def test_pages_leave_nothing_out(client: Client, hundred: list[dict[str, Any]], limit: int) -> None:
     found = await pages(client, limit=limit)
     assert [each for page in found for each in page] == hundred
     assert all(len(page) == limit for page in found[:-1])
     assert found[-1]
 
 
-async def test_a_cursor_is_not_moved_by_new_alerts(
-    client: httpx.AsyncClient, hundred: list[dict[str, Any]]
-) -> None:
+async def test_a_cursor_is_not_moved_by_new_alerts(client: Client, hundred: list[dict[str, Any]]) -> None:
     cursor = (await client.get("/v1/alerts", params={"limit": 10})).json()["next_cursor"]
     await give(client, alert(100), ask=False)
     response = await client.get("/v1/alerts", params={"limit": 10, "cursor": cursor})
@@ -108,7 +101,7 @@ async def test_a_cursor_is_not_moved_by_new_alerts(
     ],
 )
 async def test_filters(
-    client: httpx.AsyncClient,
+    client: Client,
     hundred: list[dict[str, Any]],
     query: dict[str, str],
 ) -> None:
@@ -127,7 +120,7 @@ async def test_filters(
 
 
 async def test_notes_stand_with_their_alert(
-    client: httpx.AsyncClient, redis: Redis, hundred: list[dict[str, Any]]
+    client: Client, redis: Redis, hundred: list[dict[str, Any]]
 ) -> None:
     about = {"player": hundred[1]["player"], "alert": hundred[1]["id"], "event": "v"}
     notes = [about | {"code": code, "at": "2026-01-01T12:00:00.000Z"} for code in ("b", "a")]
@@ -156,7 +149,7 @@ async def test_notes_stand_with_their_alert(
     ],
 )
 async def test_wrong_parameters(
-    client: httpx.AsyncClient, hundred: list[dict[str, Any]], query: dict[str, str], name: str
+    client: Client, hundred: list[dict[str, Any]], query: dict[str, str], name: str
 ) -> None:
     response = await client.get("/v1/alerts", params=query)
     assert problem(response) == (400, "invalid-parameter")
@@ -168,10 +161,9 @@ async def test_wrong_parameters(
 
 
 async def test_whoever_sees_no_players_reads_pseudonyms(
-    client: httpx.AsyncClient, redis: Redis, hundred: list[dict[str, Any]]
+    client: Client, redis: Redis, hundred: list[dict[str, Any]]
 ) -> None:
-    assert isinstance(client.auth, As)
-    analyst = As(client.auth.keys, "analyst")
+    analyst = As(client.keys, "analyst")
     own = hundred[1]["player"]
     note = {"player": own, "alert": hundred[1]["id"], "event": f"{own}-7", "code": "a", "at": "x"}
     redis.xadd("tw:notes", {"n": json.dumps(note)})
@@ -190,13 +182,10 @@ async def test_whoever_sees_no_players_reads_pseudonyms(
     assert len(by_name.json()["items"]) == len([each for each in hundred if each["player"] == own])
 
 
-async def test_who_sees_a_player_is_on_record(
-    client: httpx.AsyncClient, hundred: list[dict[str, Any]]
-) -> None:
-    assert isinstance(client.auth, As)
+async def test_who_sees_a_player_is_on_record(client: Client, hundred: list[dict[str, Any]]) -> None:
     path = f"/v1/alerts/{hundred[0]['id']}"
     for role in ("agent", "compliance", "analyst"):
-        assert (await client.get(path, auth=As(client.auth.keys, role))).status_code == 200
+        assert (await client.get(path, auth=As(client.keys, role))).status_code == 200
     views = await audit_rows(client, "player.viewed")
     assert len(views) == 2
     (subject,) = {each["subject"] for each in views}

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 from redis import Redis
 from sqlalchemy import text
 
-from api import logs
 from api.events.service import EventsService
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.valkey import Server
@@ -26,7 +23,7 @@ from detector.events.money import Currencies
 from detector.events.vocabulary import AnyEvent
 from detector.language.pack import load_rules
 from tests.api.desk.office import audit_rows, deployment_of, endpoint, messages, take_over
-from tests.api.serving import NOW_US, post, problem, serving
+from tests.api.serving import NOW_US, Client, post, problem, serving
 from tests.drivers.small import MINUTE_US, alerts, event, running, wait_for, write_rules
 from tests.events.test_cloudevents import envelope
 
@@ -36,25 +33,7 @@ LINES = "application/x-ndjson"
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Logs as in production, at their most talkative."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    logs.configure("json", "debug")
-    (handler,) = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    stream = io.StringIO()
-    handler.setStream(stream)
-    yield stream
-    logging.raiseExceptions = True
-    root.handlers, root.level = before
-    for ours in ("api", "detector"):
-        logging.getLogger(ours).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-async def client(valkey: Server, redis: Redis, log: io.StringIO) -> AsyncIterator[httpx.AsyncClient]:
+async def client(valkey: Server, redis: Redis, log: io.StringIO) -> AsyncIterator[Client]:
     async with serving(valkey.url) as each:
         yield each
 
@@ -87,7 +66,7 @@ class Fragile(Engine):
 
 
 async def test_the_usual_day(
-    client: httpx.AsyncClient,
+    client: Client,
     valkey: Server,
     redis: Redis,
     tmp_path: Path,
@@ -125,7 +104,7 @@ async def test_the_usual_day(
     }
 
 
-async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.StringIO) -> None:
+async def test_requests_that_make_no_sense(client: Client, log: io.StringIO) -> None:
     for response in (
         await post(client, b"[" + canary()),
         await post(client, canary(), f"text/{PLAYER}"),
@@ -147,7 +126,7 @@ async def test_requests_that_make_no_sense(client: httpx.AsyncClient, log: io.St
 
 
 async def test_a_store_that_fails_with_the_command_in_its_message(
-    client: httpx.AsyncClient, redis: Redis, log: io.StringIO
+    client: Client, redis: Redis, log: io.StringIO
 ) -> None:
     redis.set("tw:events", "not a stream")
     store = deployment_of(client).store
@@ -165,7 +144,7 @@ async def test_a_store_that_fails_with_the_command_in_its_message(
 
 
 async def test_an_error_nobody_foresaw(
-    client: httpx.AsyncClient, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    client: Client, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def take(_: EventsService, originals: list[bytes]) -> None:
         raise RuntimeError(f"cannot take {originals!r}")
@@ -181,7 +160,7 @@ async def test_an_error_nobody_foresaw(
 
 
 async def test_what_the_platform_is_asked_and_answers(
-    client: httpx.AsyncClient, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO
+    client: Client, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO
 ) -> None:
     rule = write_rules(tmp_path) / "third-deposit.yml"
     rule.write_text(rule.read_text().replace("respond: L1", "respond: L5"))
@@ -232,9 +211,7 @@ async def test_what_the_platform_is_asked_and_answers(
     }
 
 
-async def test_cloud_events_that_are_refused(
-    client: httpx.AsyncClient, redis: Redis, log: io.StringIO
-) -> None:
+async def test_cloud_events_that_are_refused(client: Client, redis: Redis, log: io.StringIO) -> None:
     document = envelope(json.loads(canary()))
     in_header = {f"ce-{name}": value for name, value in document.items() if name != "data"}
     body = json.dumps(document["data"]).encode()

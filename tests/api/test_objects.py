@@ -94,7 +94,7 @@ async def test_a_partner_has_its_own_referrals_alone(story: Story, objects: Obje
     token = objects["/v1/referrals"]
     unknown = "rf_" + "a" * 32
     await story.enter(id="other-aid", verification_keys=[public_key(OTHER_PRIVATE)])
-    app: Any = story.client.app  # type: ignore[attr-defined]
+    app = story.client.app
     own, other = [
         As({"partner": await issue(app, "partner", each)}, "partner") for each in ("demo-aid", "other-aid")
     ]
@@ -117,7 +117,7 @@ async def test_a_partner_has_its_own_referrals_alone(story: Story, objects: Obje
 
 async def test_nobody_decides_on_what_they_ordered(story: Story, objects: Objects) -> None:
     alert_id = objects["/v1/alerts"]
-    app: Any = story.client.app  # type: ignore[attr-defined]
+    app = story.client.app
     one, other = [As({"agent": await issue(app, "agent", name=each)}, "agent") for each in ("one", "other")]
     post = story.client.post
     order = {"action": "deposit_hold", "level": "L4"}
@@ -137,7 +137,7 @@ async def test_nobody_decides_on_what_they_ordered(story: Story, objects: Object
 
 
 async def test_an_alert_is_taken_from_a_colleague_by_name_alone(story: Story, objects: Objects) -> None:
-    app: Any = story.client.app  # type: ignore[attr-defined]
+    app = story.client.app
     one, other = [As({"agent": await issue(app, "agent", name=each)}, "agent") for each in ("one", "other")]
     path = f"/v1/alerts/{objects['/v1/alerts']}/assign"
     first = await story.client.post(path, json={"to": "me"}, auth=one)

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
@@ -27,7 +26,7 @@ from detector.events.money import Currencies
 from detector.language.pack import default_pack, load_rules
 from detector.score.scoring import packaged_scoring
 from detector.score.standing import Risk, Standing
-from tests.api.serving import NOW_US, As, post, problem, serving
+from tests.api.serving import NOW_US, As, Client, post, problem, serving
 from tests.drivers.small import DAY_US, MINUTE_US, alerts, event, running, wait_for, write_rules
 
 EXCLUSION = Standing(
@@ -48,7 +47,7 @@ def few_rules(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def client(valkey: Server, redis: Redis, few_rules: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def client(valkey: Server, redis: Redis, few_rules: Settings) -> AsyncIterator[Client]:
     async with serving(valkey.url, few_rules) as each:
         yield each
 
@@ -57,7 +56,7 @@ def keep(redis: Redis, player: str, *standings: Standing, at_us: int = NOW_US) -
     redis.hset(RISKS, player, msgspec.json.encode(Risk(player, at_us, list(standings))))
 
 
-async def read(client: httpx.AsyncClient, player: str, **query: str) -> dict[str, Any]:
+async def read(client: Client, player: str, **query: str) -> dict[str, Any]:
     response = await client.get(f"/v1/players/{player}/risk", params=query)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
@@ -107,7 +106,7 @@ async def test_a_clock_behind_the_events_makes_nothing_younger(
     assert (found["as_of"], found["score"]) == ("2026-01-01T12:00:00.000Z", 14)
 
 
-async def test_a_player_reads_no_number_of_any_kind(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_a_player_reads_no_number_of_any_kind(client: Client, redis: Redis) -> None:
     keep(redis, "p1", NIGHTS)
     for language in ("en", "fr"):
         found = await read(client, "p1", reader="player", language=language)
@@ -121,7 +120,7 @@ async def test_a_player_reads_no_number_of_any_kind(client: httpx.AsyncClient, r
     [("agent", "AgentReading"), ("player", "PlayerReading"), ("regulator", "RegulatorReading")],
 )
 async def test_answers_are_as_the_document_describes_them(
-    client: httpx.AsyncClient, redis: Redis, reader: str, name: str
+    client: Client, redis: Redis, reader: str, name: str
 ) -> None:
     keep(redis, "p1", NIGHTS, DISTRESS)
     described = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": SCHEMAS}}
@@ -130,14 +129,14 @@ async def test_answers_are_as_the_document_describes_them(
     assert set(answer) == set(SCHEMAS[name]["properties"])
 
 
-async def test_somebody_who_asked_for_help_is_answered(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_somebody_who_asked_for_help_is_answered(client: Client, redis: Redis) -> None:
     keep(redis, "p1", NIGHTS, DISTRESS)
     found = await read(client, "p1", reader="player")
     (told,) = found["noticed"]
     assert told.startswith("Thank you for telling us.")
 
 
-async def test_somebody_who_asked_to_be_excluded_is_answered(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_somebody_who_asked_to_be_excluded_is_answered(client: Client, redis: Redis) -> None:
     keep(redis, "p1", NIGHTS, EXCLUSION)
     found = await read(client, "p1", reader="player")
     (told,) = found["noticed"]
@@ -148,7 +147,7 @@ async def test_somebody_who_asked_to_be_excluded_is_answered(client: httpx.Async
 
 
 async def test_of_whom_nothing_has_been_noticed_there_is_nothing_to_tell(
-    client: httpx.AsyncClient, redis: Redis
+    client: Client, redis: Redis
 ) -> None:
     redis.hset("tw:players", "p1", b"a record")
     found = await read(client, "p1")
@@ -157,7 +156,7 @@ async def test_of_whom_nothing_has_been_noticed_there_is_nothing_to_tell(
     assert found["text"].endswith("\nNothing is open that counts towards the score.")
 
 
-async def test_a_drop_over_several_bands_is_told_once(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_a_drop_over_several_bands_is_told_once(client: Client, redis: Redis) -> None:
     keep(redis, "p1", DISTRESS)
     for reader in ("agent", "regulator"):
         found = await read(client, "p1", reader=reader)
@@ -167,14 +166,14 @@ async def test_a_drop_over_several_bands_is_told_once(client: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("player", ["p/1", "p 1", "é", "p%1", "risk"])
-async def test_any_player_id_may_be_asked_for(client: httpx.AsyncClient, redis: Redis, player: str) -> None:
+async def test_any_player_id_may_be_asked_for(client: Client, redis: Redis, player: str) -> None:
     keep(redis, player, NIGHTS)
     quoted = "".join(f"%{byte:02X}" for byte in player.encode())
     response = await client.get(f"/v1/players/{quoted}/risk")
     assert response.json()["score"] == 14
 
 
-async def test_nobody_is_told_of_an_unknown_player(client: httpx.AsyncClient) -> None:
+async def test_nobody_is_told_of_an_unknown_player(client: Client) -> None:
     response = await client.get("/v1/players/somebody/risk")
     assert problem(response) == (404, "unknown-player")
     assert "somebody" not in response.text
@@ -184,7 +183,7 @@ async def test_nobody_is_told_of_an_unknown_player(client: httpx.AsyncClient) ->
     ("query", "name"),
     [({"reader": "press"}, "reader"), ({"language": "de"}, "language"), ({"raeder": "agent"}, "raeder")],
 )
-async def test_wrong_parameters(client: httpx.AsyncClient, query: dict[str, str], name: str) -> None:
+async def test_wrong_parameters(client: Client, query: dict[str, str], name: str) -> None:
     response = await client.get("/v1/players/p1/risk", params=query)
     assert problem(response) == (400, "invalid-parameter")
     assert [each["name"] for each in response.json()["parameters"]] == [name]
@@ -233,11 +232,9 @@ async def test_a_snapshot_outlives_its_detector(valkey: Server, redis: Redis, tm
         ("admin", "player", 403),
     ],
 )
-async def test_who_may_read_what(
-    client: httpx.AsyncClient, redis: Redis, role: Role, reader: str, status: int
-) -> None:
+async def test_who_may_read_what(client: Client, redis: Redis, role: Role, reader: str, status: int) -> None:
     keep(redis, "p1", NIGHTS)
-    auth = As(client.auth.keys, role)  # type: ignore[union-attr]
+    auth = As(client.keys, role)
     answer = await client.get("/v1/players/p1/risk", params={"reader": reader}, auth=auth)
     assert answer.status_code == status
     # Nobody learns from a refusal whether a player is known.
@@ -246,17 +243,18 @@ async def test_who_may_read_what(
 
 
 async def test_every_view_is_recorded_but_what_a_platform_shows_to_the_player(
-    client: httpx.AsyncClient, redis: Redis
+    client: Client, redis: Redis
 ) -> None:
     keep(redis, "p1", NIGHTS)
-    keys = client.auth.keys  # type: ignore[union-attr]
+    keys = client.keys
+    readers: tuple[tuple[Role, str], ...] = (("compliance", "regulator"), ("agent", "agent"))
     await client.get("/v1/players/p1/risk", params={"reader": "player"}, auth=As(keys, "platform"))
     await client.get("/v1/players/p1/risk", params={"reader": "agent"})
     await client.get("/v1/players/p1/risk", params={"reader": "regulator"}, auth=As(keys, "compliance"))
     await client.get("/v1/players/nobody/risk")
     found = (await client.get("/v1/audit", params={"action": "player.viewed"})).json()["items"]
-    pseudonym = client.app.state.keyring.pseudonym("p1")  # type: ignore[attr-defined]
+    pseudonym = client.app.state.keyring.pseudonym("p1")
     assert [(each["actor"], each["subject"], each["details"]) for each in found] == [
         (f"key:{keys[role].split('_')[1]}", f"player:{pseudonym}", {"reader": reader})
-        for role, reader in (("compliance", "regulator"), ("agent", "agent"))
+        for role, reader in readers
     ]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import select
@@ -27,7 +26,7 @@ from api.settings import Settings
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from tests.api.archive.office import Clock, put
-from tests.api.serving import As, problem, serving
+from tests.api.serving import As, Client, problem, serving
 from tests.drivers.small import DAY_US, MINUTE_US, NOON_US, event
 
 
@@ -35,7 +34,7 @@ from tests.drivers.small import DAY_US, MINUTE_US, NOON_US, event
 class Desk:
     """A service and the office that archives for it."""
 
-    client: httpx.AsyncClient
+    client: Client
     duty: Archiving
     clock: Clock
 
@@ -92,7 +91,7 @@ class Desk:
             verdict=None,
             verdicts=0,
         )
-        async with self.client.app.state.store.write() as session:  # type: ignore[attr-defined]
+        async with self.client.app.state.store.write() as session:
             session.add(row)
 
 
@@ -200,8 +199,8 @@ async def test_every_view_is_recorded_under_a_pseudonym(
     async with desk(valkey, tmp_path, store_url) as each:
         await each.archive(redis, event("e0", player="CANARY-player"))
         await each.page("CANARY-player")
-        keys = each.client.auth.keys  # type: ignore[union-attr]
-        state = each.client.app.state  # type: ignore[attr-defined]
+        keys = each.client.keys
+        state = each.client.app.state
         async with state.store.read() as session:
             rows = list(
                 (await session.execute(select(AuditRow).where(AuditRow.action == "player.viewed"))).scalars()

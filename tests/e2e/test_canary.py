@@ -9,7 +9,6 @@ import asyncio
 import base64
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,14 +17,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from aiohttp import web
 from aiosmtpd.controller import Controller
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import OKPKey
 
-from api import logs
 from api.demo.aid.signing import Ed25519Signer
 from api.demo.client import Answer, Client, client
 from api.qa.system import free_port, parts, system
@@ -97,24 +94,6 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
         yield box, port
     finally:
         controller.stop()
-
-
-@pytest.fixture
-def loud() -> Iterator[io.StringIO]:
-    """Logs of this process as in production, at their most talkative; the parts' are so by their settings."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    logs.configure("json", "debug")
-    (handler,) = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    stream = io.StringIO()
-    handler.setStream(stream)
-    yield stream
-    logging.raiseExceptions = True
-    root.handlers, root.level = before
-    for ours in ("api", "detector"):
-        logging.getLogger(ours).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
 
 
 async def eventually(look: Any, what: str) -> Any:
@@ -225,7 +204,7 @@ async def agree(service: Client) -> dict[str, Any]:
 async def test_nothing_of_the_player_leaves(
     store_url: str,
     mailbox: tuple[Mailbox, int],
-    loud: io.StringIO,
+    log: io.StringIO,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     box, smtp_port = mailbox
@@ -317,9 +296,9 @@ async def test_nothing_of_the_player_leaves(
                         assert answer.status == 200
                         metrics = await answer.text()
     _, written = capfd.readouterr()
-    assert '"event": "request"' in loud.getvalue()
+    assert '"event": "request"' in log.getvalue()
     assert '"event": "the back office is at work"' in written
-    written += loud.getvalue()
+    written += log.getvalue()
     assert found_in(ANYWHERE, partner.seen) == []
     assert found_in(ANYWHERE, desk.seen) == []
     assert found_in(ANYWHERE, box.letters) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from joserfc import jwe
 from joserfc.errors import JoseError
@@ -21,7 +21,7 @@ class Sealing:
     @property
     def public(self) -> dict[str, Any]:
         """The public half as a JWK, for whoever seals."""
-        return cast(dict[str, Any], dict(self._key.as_dict(private=False)))
+        return dict(self._key.as_dict(private=False))
 
     def open(self, sealed: str) -> dict[str, str]:
         """What was sealed; ValueError if it was not sealed to us, or is not what we expect."""

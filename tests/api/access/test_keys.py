@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import select
@@ -20,7 +19,7 @@ from api.idempotency.tables import IdempotentRequest
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from tests.api.archive.office import Clock
-from tests.api.serving import As, problem, serving
+from tests.api.serving import As, Client, problem, serving
 from tests.drivers.small import MINUTE_US, NOON_US
 
 
@@ -28,14 +27,14 @@ def bearing(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-async def issue(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+async def issue(client: Client, **wanted: Any) -> dict[str, Any]:
     answer = await client.post("/v1/keys", json={"name": "x", **wanted})
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def test_a_key_opens_what_its_role_may(client: httpx.AsyncClient) -> None:
+async def test_a_key_opens_what_its_role_may(client: Client) -> None:
     made = await issue(client, role="agent", name="night desk")
     assert set(made["scopes"]) == GRANTS["agent"]
     assert (await client.get("/v1/alerts", headers=bearing(made["key"]))).status_code == 200
@@ -43,7 +42,7 @@ async def test_a_key_opens_what_its_role_may(client: httpx.AsyncClient) -> None:
     assert problem(answer) == (403, "forbidden")
 
 
-async def test_who_has_fewer_scopes_issues_no_key_of_their_role_with_more(client: httpx.AsyncClient) -> None:
+async def test_who_has_fewer_scopes_issues_no_key_of_their_role_with_more(client: Client) -> None:
     narrow = bearing((await issue(client, role="admin", scopes=["keys:manage"]))["key"])
     for wanted in ({"role": "admin"}, {"role": "admin", "scopes": ["keys:manage", "partners:manage"]}):
         answer = await client.post("/v1/keys", json={"name": "x", **wanted}, headers=narrow)
@@ -53,7 +52,7 @@ async def test_who_has_fewer_scopes_issues_no_key_of_their_role_with_more(client
         assert answer.status_code == 201
 
 
-async def test_a_key_may_have_fewer_scopes_than_its_role_and_never_more(client: httpx.AsyncClient) -> None:
+async def test_a_key_may_have_fewer_scopes_than_its_role_and_never_more(client: Client) -> None:
     made = await issue(client, role="analyst", scopes=["rules:read"])
     assert made["scopes"] == ["rules:read"]
     assert (await client.get("/v1/rules", headers=bearing(made["key"]))).status_code == 200
@@ -76,7 +75,7 @@ async def test_a_key_may_have_fewer_scopes_than_its_role_and_never_more(client: 
         {"role": "agent", "extra": 1},
     ],
 )
-async def test_what_is_no_key_is_not_issued(client: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
+async def test_what_is_no_key_is_not_issued(client: Client, wanted: dict[str, Any]) -> None:
     answer = await client.post("/v1/keys", json={"name": "x", **wanted})
     assert problem(answer) == (400, "invalid-parameter")
 
@@ -119,12 +118,12 @@ async def test_an_expired_key_opens_nothing(valkey: Server, redis: Redis, store_
         )
 
 
-async def test_no_secret_is_kept_anywhere(client: httpx.AsyncClient) -> None:
+async def test_no_secret_is_kept_anywhere(client: Client) -> None:
     answer = await client.post(
         "/v1/keys", json={"name": "x", "role": "agent"}, headers={"idempotency-key": "k"}
     )
     secret = answer.json()["key"].split("_", 2)[2]
-    state = client.app.state  # type: ignore[attr-defined]
+    state = client.app.state
     async with state.store.read() as session:
         kept = [
             json.dumps(vars(row), default=str)
@@ -137,10 +136,10 @@ async def test_no_secret_is_kept_anywhere(client: httpx.AsyncClient) -> None:
     assert secret not in listed.text
 
 
-async def test_issuing_and_revoking_are_in_the_audit(client: httpx.AsyncClient) -> None:
+async def test_issuing_and_revoking_are_in_the_audit(client: Client) -> None:
     made = await issue(client, role="agent")
     await client.post(f"/v1/keys/{made['id']}/revoke")
-    keys = client.auth.keys  # type: ignore[union-attr]
+    keys = client.keys
     admin = f"key:{keys['admin'].split('_')[1]}"
     found = (await client.get("/v1/audit", params={"subject": f"key:{made['id']}"})).json()["items"]
     assert [(each["actor"], each["action"]) for each in found] == [
@@ -149,7 +148,7 @@ async def test_issuing_and_revoking_are_in_the_audit(client: httpx.AsyncClient) 
     ]
 
 
-async def test_a_key_that_never_was(client: httpx.AsyncClient) -> None:
+async def test_a_key_that_never_was(client: Client) -> None:
     answer = await client.post("/v1/keys/0123456789ab/revoke")
     assert problem(answer) == (404, "unknown-key")
     assert problem(await client.post("/v1/keys/..%2Fx/revoke"))[0] in (400, 404)
@@ -172,20 +171,20 @@ async def test_a_key_that_never_was(client: httpx.AsyncClient) -> None:
         "Basic " + base64.b64encode("name:é".encode()).decode(),
     ],
 )
-async def test_nobody_gets_in_without_a_key_that_is_known(client: httpx.AsyncClient, told: str) -> None:
+async def test_nobody_gets_in_without_a_key_that_is_known(client: Client, told: str) -> None:
     answer = await client.get("/v1/alerts", headers={"authorization": told})
     assert problem(answer) == (401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_another_secret_of_a_known_id_is_refused(client: httpx.AsyncClient) -> None:
-    key = client.auth.keys["agent"]  # type: ignore[union-attr]
+async def test_another_secret_of_a_known_id_is_refused(client: Client) -> None:
+    key = client.keys["agent"]
     for changed in (key[:-1], key + "a", key[:-1] + ("a" if key[-1] != "a" else "b"), key.upper()):
         assert problem(await client.get("/v1/alerts", headers=bearing(changed)))[0] == 401
 
 
-async def test_a_browser_may_read_and_not_act(client: httpx.AsyncClient) -> None:
-    key = client.auth.keys["admin"]  # type: ignore[union-attr]
+async def test_a_browser_may_read_and_not_act(client: Client) -> None:
+    key = client.keys["admin"]
     basic = {"authorization": "Basic " + base64.b64encode(f"anyone:{key}".encode()).decode()}
     assert (await client.get("/v1/keys", headers=basic)).status_code == 200
     answer = await client.post("/v1/keys", json={"name": "x", "role": "agent"}, headers=basic)
@@ -202,7 +201,7 @@ async def test_keys_of_one_service_open_another_on_the_same_store(
     valkey: Server, redis: Redis, store_url: str, tmp_path: Path
 ) -> None:
     async with serving(valkey.url, database_url=store_url) as first:
-        keys = first.auth.keys  # type: ignore[union-attr]
+        keys = first.keys
         async with serving(valkey.url, database_url=store_url) as second:
             answer = await second.get("/v1/alerts", auth=As(keys, "agent"))
             assert answer.status_code == 200

@@ -11,12 +11,12 @@ from redis import Redis
 
 from api.settings import Settings
 from detector.drivers.valkey import Server
-from tests.api.serving import issue, problem, serving
+from tests.api.serving import Client, issue, problem, serving
 
 FEW = Settings(request_limits={"agent": "20/day", "strangers": "10/day"})
 
 
-async def answers(client: httpx.AsyncClient, count: int, **headers: str) -> Counter[int]:
+async def answers(client: Client, count: int, **headers: str) -> Counter[int]:
     found = await asyncio.gather(*(client.get("/v1/alerts", headers=headers) for _ in range(count)))
     return Counter(answer.status_code for answer in found)
 
@@ -43,7 +43,7 @@ async def test_several_services_count_together(valkey: Server, redis: Redis, sto
 
 async def test_each_key_has_its_own(valkey: Server, redis: Redis, store_url: str) -> None:
     async with serving(valkey.url, FEW, database_url=store_url) as client:
-        other = await issue(client.app, "agent")  # type: ignore[attr-defined]
+        other = await issue(client.app, "agent")
         assert await answers(client, 25) == {200: 20, 429: 5}
         assert await answers(client, 5, authorization=f"Bearer {other}") == {200: 5}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import delete, update
@@ -16,7 +16,7 @@ from api.audit.tables import AuditHead, AuditRow
 from api.settings import Settings
 from detector.drivers.valkey import Server
 from tests.api.archive.office import Clock, office, put
-from tests.api.serving import As, problem, serving
+from tests.api.serving import As, Client, problem, serving
 from tests.drivers.small import DAY_US, event
 
 DAY, NEXT = "2026-01-01", "2026-01-02"
@@ -48,7 +48,7 @@ def verify(home: Path, store_url: str, *more: str) -> tuple[int, list[str], list
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-def service(valkey: Server, home: Path, store_url: str) -> object:
+def service(valkey: Server, home: Path, store_url: str) -> AbstractAsyncContextManager[Client]:
     settings = Settings(
         archive_dir=home / "archive",
         checkpoints_file=home / "audit-checkpoints.jsonl",
@@ -66,7 +66,7 @@ async def test_what_is_whole_is_said_to_be(
     assert said == [
         "2 entries follow from one another; 1 checkpoints outside agree; the archive is as it was sealed"
     ]
-    async with service(valkey, tmp_path, store_url) as client:  # type: ignore[attr-defined]
+    async with service(valkey, tmp_path, store_url) as client:
         found = (await client.get("/v1/audit/verify")).json()
     assert found["faults"] == []
     assert (found["entries"], found["checkpoints"]) == (8, 1)  # six keys were issued meanwhile
@@ -98,7 +98,7 @@ async def test_archived_files(
     expected = [] if told is None else [told]
     code, said, _ = verify(tmp_path, store_url)
     assert (code, said if told else []) == (len(expected), expected)
-    async with service(valkey, tmp_path, store_url) as client:  # type: ignore[attr-defined]
+    async with service(valkey, tmp_path, store_url) as client:
         assert (await client.get("/v1/audit/verify")).json()["faults"] == expected
 
 
@@ -132,7 +132,7 @@ async def test_checkpoints_that_were_taken_away(
     told = "checkpoints missing outside of the store: 1, the last at entry 2"
     assert verify(tmp_path, store_url)[:2] == (1, [told])
     assert verify(tmp_path, store_url, "--checkpoints", str(copy))[0] == 0
-    async with service(valkey, tmp_path, store_url) as client:  # type: ignore[attr-defined]
+    async with service(valkey, tmp_path, store_url) as client:
         assert (await client.get("/v1/audit/verify")).json()["faults"] == [told]
 
 
@@ -154,8 +154,8 @@ async def test_what_cannot_be_read_is_one_clear_line(
 # Reading
 
 
-async def test_entries_are_read_newest_first(client: httpx.AsyncClient) -> None:
-    keys = client.auth.keys  # type: ignore[union-attr]
+async def test_entries_are_read_newest_first(client: Client) -> None:
+    keys = client.keys
     first = (await client.get("/v1/audit", params={"limit": 4})).json()
     rest = (await client.get("/v1/audit", params={"limit": 4, "cursor": first["next_cursor"]})).json()
     items = first["items"] + rest["items"]
@@ -168,8 +168,8 @@ async def test_entries_are_read_newest_first(client: httpx.AsyncClient) -> None:
     assert issued["at_us"] == 1_767_268_800_000_000
 
 
-async def test_entries_are_filtered(client: httpx.AsyncClient) -> None:
-    keys = client.auth.keys  # type: ignore[union-attr]
+async def test_entries_are_filtered(client: Client) -> None:
+    keys = client.keys
     subject = f"key:{keys['agent'].split('_')[1]}"
 
     async def seqs(**query: str) -> list[int]:
@@ -187,14 +187,14 @@ async def test_entries_are_filtered(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("query", "name"), [({"cursor": "!"}, "cursor"), ({"limit": "0"}, "limit"), ({"actor": "x"}, "actor")]
 )
-async def test_wrong_parameters(client: httpx.AsyncClient, query: dict[str, str], name: str) -> None:
+async def test_wrong_parameters(client: Client, query: dict[str, str], name: str) -> None:
     answer = await client.get("/v1/audit", params=query)
     assert problem(answer) == (400, "invalid-parameter")
     assert [each["name"] for each in answer.json()["parameters"]] == [name]
 
 
-async def test_who_may_read_it(client: httpx.AsyncClient) -> None:
-    keys = client.auth.keys  # type: ignore[union-attr]
+async def test_who_may_read_it(client: Client) -> None:
+    keys = client.keys
     for path in ("/v1/audit", "/v1/audit/verify"):
         assert (await client.get(path, auth=As(keys, "admin"))).status_code == 200
         for role in ("platform", "agent", "analyst", "partner"):

@@ -27,7 +27,7 @@ from api.webhooks.tables import Message
 from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from tests.api.partners.entries import PRIVATE, enter, entry, jwk, signed
-from tests.api.serving import As, serving
+from tests.api.serving import As, Client, serving
 from tests.api.webhooks.receiving import (
     LONG_US,
     LOOPBACK,
@@ -49,18 +49,17 @@ _numbers = itertools.count(1)
 class Story:
     """What happens to players in a test."""
 
-    client: httpx.AsyncClient
+    client: Client
     receiver: Receiver
     house: House
     clock: Clock
 
     def as_(self, role: Role) -> As:
-        assert isinstance(self.client.auth, As)
-        return As(self.client.auth.keys, role)
+        return As(self.client.keys, role)
 
     @property
     def state(self) -> Any:
-        return self.client.app.state  # type: ignore[attr-defined]
+        return self.client.app.state
 
     async def enter(self, **more: Any) -> dict[str, Any]:
         """An organisation that listens, unless said otherwise."""
@@ -239,7 +238,7 @@ async def telling(valkey: Server, store_url: str, **settings: Any) -> AsyncItera
         receiving() as receiver,
         serving(valkey.url, made, database_url=store_url, clock=clock) as client,
     ):
-        ground = client.app.state.deployment  # type: ignore[attr-defined]
+        ground = client.app.state.deployment
         yield Story(client, receiver, House(ground, clock), clock)
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import structlog
 from aiohttp import web
 from redis import Redis
 
-from api import logs
 from api.audit.tables import AuditRow
 from api.webhooks.tables import Message
 from detector.drivers.valkey import Server
@@ -21,24 +18,6 @@ from tests.api.consent.asking import PLAN, Story, telling
 PLAYER, NAME, PHONE, MAIL = "canary-player", "Canary Lastname", "+1 416 555 0177", "canary@mail.example"
 MARKS = (PLAYER, NAME, "Lastname", PHONE, MAIL)
 CONTACT = {"name": NAME, "phone": PHONE, "email": MAIL}
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Logs as in production, at their most talkative."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    logs.configure("json", "debug")
-    (handler,) = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    stream = io.StringIO()
-    handler.setStream(stream)
-    yield stream
-    logging.raiseExceptions = True
-    root.handlers, root.level = before
-    for ours in ("api", "detector"):
-        logging.getLogger(ours).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

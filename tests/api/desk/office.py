@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 from redis import Redis
 from sqlalchemy import delete, select
 
@@ -25,7 +22,7 @@ from detector.engine.alerts import Alert
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention, instant_us, interventions
 from detector.ladder.ladder import packaged_ladder
-from tests.api.serving import NOW_US, serving
+from tests.api.serving import NOW_US, Client
 from tests.drivers.small import MINUTE_US
 
 HOUR_US = 60 * MINUTE_US
@@ -41,8 +38,8 @@ class Clock:
         return self.now_us
 
 
-def deployment_of(client: httpx.AsyncClient) -> Deployment:
-    found: Deployment = client.app.state.deployment  # type: ignore[attr-defined]
+def deployment_of(client: Client) -> Deployment:
+    found: Deployment = client.app.state.deployment
     return found
 
 
@@ -75,7 +72,7 @@ def is_behind(redis: Redis) -> bool:
     return False
 
 
-async def take_over(client: httpx.AsyncClient, redis: Redis) -> None:
+async def take_over(client: Client, redis: Redis) -> None:
     """Have everything on the streams taken over."""
     duty = await taking_over(deployment_of(client))
     while is_behind(redis):
@@ -89,7 +86,7 @@ def bridge_of(deployment: Deployment) -> Bridge:
 
 
 async def give(
-    client: httpx.AsyncClient,
+    client: Client,
     *alerts: Alert,
     jurisdiction: str | None = "CA-ON",
     ask: bool = True,
@@ -137,7 +134,7 @@ def alert(number: int = 1, opened_us: int = NOW_US, **more: Any) -> Alert:
     return Alert(**(values | more))
 
 
-async def audit_rows(client: httpx.AsyncClient, action: str | None = None) -> list[dict[str, Any]]:
+async def audit_rows(client: Client, action: str | None = None) -> list[dict[str, Any]]:
     """The audit's entries, the first first."""
     async with deployment_of(client).store.read() as session:
         rows = list((await session.execute(select(AuditRow).order_by(AuditRow.seq))).scalars())
@@ -148,7 +145,7 @@ async def audit_rows(client: httpx.AsyncClient, action: str | None = None) -> li
     ]
 
 
-async def endpoint(client: httpx.AsyncClient, owner: str) -> str:
+async def endpoint(client: Client, owner: str) -> str:
     """An endpoint of the platform or the desk that hears everything; nothing is ever sent there."""
     async with deployment_of(client).store.write() as session:
         values: dict[str, Any] = {
@@ -176,15 +173,9 @@ async def endpoint(client: httpx.AsyncClient, owner: str) -> str:
     return f"ep_{owner}"
 
 
-async def messages(client: httpx.AsyncClient, type_: str) -> list[dict[str, Any]]:
+async def messages(client: Client, type_: str) -> list[dict[str, Any]]:
     """The data of the messages of a type that wait to be delivered or were cancelled, with their state."""
     async with deployment_of(client).store.read() as session:
         query = select(Message).where(Message.type == type_).order_by(Message.created_us, Message.id)
         rows = list((await session.execute(query)).scalars())
     return [{"state": row.state, **json.loads(row.body)["data"]} for row in rows]
-
-
-@asynccontextmanager
-async def opened(url: str, store_url: str, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(url, database_url=store_url, clock=clock) as client:
-        yield client

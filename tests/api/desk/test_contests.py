@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
 from api.contests.duty import OverdueContests
-from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention
+from tests.api.desk.agents import agent
 from tests.api.desk.office import (
     HOUR_US,
     Clock,
@@ -24,9 +22,8 @@ from tests.api.desk.office import (
     give,
     lease_of,
     messages,
-    opened,
 )
-from tests.api.serving import NOW_US, As, issue, problem
+from tests.api.serving import NOW_US, Client, problem
 from tests.drivers.small import DAY_US
 
 WHY = {"reason": "means_changed"}
@@ -35,44 +32,29 @@ UPHELD = {"decision": "upheld", "reasons": ["player_at_risk"]}
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def client(
-    valkey: Server, redis: Redis, store_url: str, clock: Clock
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, clock) as each:
-        yield each
-
-
-@pytest.fixture
-async def asked(client: httpx.AsyncClient) -> dict[str, Intervention]:
+async def asked(client: Client) -> dict[str, Intervention]:
     """What an alert of L3 asks for, by action."""
     await endpoint(client, "platform")
     await endpoint(client, "desk")
     return (await give(client, alert(1)))[f"{1:032x}"]
 
 
-async def contest(client: httpx.AsyncClient, intervention: str, **headers: str) -> httpx.Response:
+async def contest(client: Client, intervention: str, **headers: str) -> httpx.Response:
     return await client.post(f"/v1/interventions/{intervention}/contest", json=WHY, headers=headers)
 
 
-async def decide(client: httpx.AsyncClient, contest_id: str, **more: Any) -> httpx.Response:
+async def decide(client: Client, contest_id: str, **more: Any) -> httpx.Response:
     body = more.pop("body", LIFTED)
     return await client.post(f"/v1/contests/{contest_id}/decide", json=body, **more)
 
 
-async def listed(client: httpx.AsyncClient, state: str) -> list[str]:
+async def listed(client: Client, state: str) -> list[str]:
     answer = await client.get("/v1/contests", params={"state": state})
     assert answer.status_code == 200, answer.text
     return [each["id"] for each in answer.json()["items"]]
 
 
-async def test_contested_reviewed_and_lifted(
-    client: httpx.AsyncClient, asked: dict[str, Intervention]
-) -> None:
+async def test_contested_reviewed_and_lifted(client: Client, asked: dict[str, Intervention]) -> None:
     hold = asked["deposit_hold"]
     made = await contest(client, hold.id)
     assert made.status_code == 201, made.text
@@ -103,7 +85,7 @@ async def test_contested_reviewed_and_lifted(
 
 
 async def test_marketing_comes_back_where_it_was_lifted_and_nothing_else_keeps_it_away(
-    client: httpx.AsyncClient, asked: dict[str, Intervention]
+    client: Client, asked: dict[str, Intervention]
 ) -> None:
     other = (await give(client, alert(4, response="L2")))[f"{4:032x}"]["marketing_off"]
     told = (await contest(client, asked["marketing_off"].id)).json()
@@ -115,7 +97,7 @@ async def test_marketing_comes_back_where_it_was_lifted_and_nothing_else_keeps_i
     assert lifted["marketing_until"] == other.until
 
 
-async def test_upheld_it_stays_in_force(client: httpx.AsyncClient, asked: dict[str, Intervention]) -> None:
+async def test_upheld_it_stays_in_force(client: Client, asked: dict[str, Intervention]) -> None:
     told = (await contest(client, asked["deposit_hold"].id)).json()
     assert (await decide(client, told["id"], body=UPHELD)).json()["state"] == "upheld"
     shown = (await client.get(f"/v1/interventions/{asked['deposit_hold'].id}")).json()
@@ -126,7 +108,7 @@ async def test_upheld_it_stays_in_force(client: httpx.AsyncClient, asked: dict[s
 
 
 async def test_only_what_is_automated_and_in_force(
-    client: httpx.AsyncClient, asked: dict[str, Intervention], clock: Clock
+    client: Client, asked: dict[str, Intervention], clock: Clock
 ) -> None:
     assert problem(await contest(client, asked["human_review"].id)) == (409, "not-contestable")
     low = (await give(client, alert(2, response="L2")))[f"{2:032x}"]["marketing_off"]
@@ -137,20 +119,16 @@ async def test_only_what_is_automated_and_in_force(
     assert problem(await decide(client, "ct_" + "0" * 32)) == (404, "unknown-contest")
 
 
-async def test_nobody_decides_on_what_they_ordered(client: httpx.AsyncClient) -> None:
+async def test_nobody_decides_on_what_they_ordered(client: Client) -> None:
     await give(client, alert(1))
     ordered = await client.post(f"/v1/alerts/{1:032x}/actions", json={"action": "block"})
     told = (await contest(client, ordered.json()["intervention"])).json()
     assert problem(await decide(client, told["id"])) == (403, "own-order")
-    assert isinstance(client.auth, As)
-    key = await issue(client.app, "agent")  # type: ignore[attr-defined]
-    colleague = As({**client.auth.keys, "agent": key}, "agent")
+    _, colleague = await agent(client)
     assert (await decide(client, told["id"], auth=colleague)).status_code == 200
 
 
-async def test_of_many_decisions_at_once_one_holds(
-    client: httpx.AsyncClient, asked: dict[str, Intervention]
-) -> None:
+async def test_of_many_decisions_at_once_one_holds(client: Client, asked: dict[str, Intervention]) -> None:
     contests = await asyncio.gather(*(contest(client, asked["deposit_hold"].id) for _ in range(10)))
     assert sorted(each.status_code for each in contests) == [201] + [409] * 9
     (contest_id,) = await listed(client, "open")
@@ -164,7 +142,7 @@ async def test_of_many_decisions_at_once_one_holds(
 
 
 async def test_undecided_past_its_deadline_the_desk_is_told(
-    client: httpx.AsyncClient, asked: dict[str, Intervention], clock: Clock
+    client: Client, asked: dict[str, Intervention], clock: Clock
 ) -> None:
     told = (await contest(client, asked["deposit_hold"].id)).json()
     timeline = []
@@ -192,7 +170,7 @@ async def test_undecided_past_its_deadline_the_desk_is_told(
     ],
 )
 async def test_decisions_are_codes(
-    client: httpx.AsyncClient, asked: dict[str, Intervention], body: dict[str, Any]
+    client: Client, asked: dict[str, Intervention], body: dict[str, Any]
 ) -> None:
     told = (await contest(client, asked["deposit_hold"].id)).json()
     assert problem(await decide(client, told["id"], body=body)) == (400, "invalid-parameter")

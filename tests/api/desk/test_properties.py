@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis import Redis
 
 from api.interventions.service import item, state_of
 from api.interventions.tables import InterventionRow
-from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
-from tests.api.desk.office import Clock, alert, audit_rows, give, opened
-from tests.api.serving import NOW_US, As, issue
+from tests.api.desk.agents import agent
+from tests.api.desk.office import Clock, alert, audit_rows, give
+from tests.api.serving import NOW_US, Client
 from tests.drivers.small import MINUTE_US
 
 OUTCOMES = ("failed", "refused", "done")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def client(
-    valkey: Server, redis: Redis, store_url: str, clock: Clock
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, clock) as each:
-        yield each
 
 
 @given(
@@ -57,7 +41,7 @@ def test_every_intervention_is_in_one_state_at_every_time(
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_answers_at_random_from_many_at_once(client: httpx.AsyncClient, seed: int) -> None:
+async def test_answers_at_random_from_many_at_once(client: Client, seed: int) -> None:
     """Whatever order they come in: what is accepted never takes anything back, and nothing is lost."""
     dice = random.Random(seed)
     asked = [each for one in (await give(client, alert(1), alert(2))).values() for each in one.values()]
@@ -90,9 +74,7 @@ async def test_answers_at_random_from_many_at_once(client: httpx.AsyncClient, se
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_desk_at_random_keeps_its_promises(
-    client: httpx.AsyncClient, clock: Clock, seed: int
-) -> None:
+async def test_a_desk_at_random_keeps_its_promises(client: Client, clock: Clock, seed: int) -> None:
     """Random requests beside a model of one alert each: what is said to stand is what should."""
     dice = random.Random(seed)
     levels = ("L1", "L3", "L4")
@@ -100,9 +82,7 @@ async def test_a_desk_at_random_keeps_its_promises(
         n: {"level": levels[n % 3], "acted": False, "met": False, "verdict": None, "deny": set()}
         for n in range(6)
     }
-    assert isinstance(client.auth, As)
-    keys = [await issue(client.app, "agent") for _ in range(2)]  # type: ignore[attr-defined]
-    agents = [As({**client.auth.keys, "agent": key}, "agent") for key in keys]
+    agents = [(await agent(client))[1] for _ in range(2)]
 
     def is_closed(one: dict[str, Any]) -> bool:
         denied = one["verdict"] == "not_confirmed" and (one["level"] != "L4" or len(one["deny"]) == 2)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis import Redis
 
-from api.alerts.urgency import deadline, is_past, needs_people, time_allowed_us, urgency
-from detector.drivers.valkey import Server
+from api.alerts.urgency import deadline, needs_people, time_allowed_us, urgency
+from detector.drivers.interventions import is_past
 from detector.events.instants import rfc3339_ms
 from detector.ladder.ladder import packaged_ladder
 from tests.api.desk.office import (
@@ -25,9 +22,8 @@ from tests.api.desk.office import (
     endpoint,
     give,
     messages,
-    opened,
 )
-from tests.api.serving import NOW_US, As
+from tests.api.serving import NOW_US, As, Client
 from tests.drivers.small import DAY_US, MINUTE_US
 
 LEVELS = ("L0", "L1", "L2", "L3", "L4", "L5")
@@ -35,20 +31,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 A1 = f"/v1/alerts/{1:032x}"
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def client(
-    valkey: Server, redis: Redis, store_url: str, clock: Clock
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, clock) as each:
-        yield each
-
-
-async def queue(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
+async def queue(client: Client, **query: Any) -> list[dict[str, Any]]:
     """The whole queue, two at a time."""
     found: list[dict[str, Any]] = []
     query |= {"order": "queue", "limit": 2}
@@ -119,7 +102,7 @@ def test_only_what_stands_at_the_top_is_owed_when_it_comes_late() -> None:
 # The queue
 
 
-async def test_the_most_urgent_first_then_by_deadline(client: httpx.AsyncClient) -> None:
+async def test_the_most_urgent_first_then_by_deadline(client: Client) -> None:
     made = [
         alert(number, NOW_US - (number * 7 % 11) * MINUTE_US, response=level, severity=severity)
         for number, (level, severity) in enumerate(
@@ -142,7 +125,7 @@ async def test_the_most_urgent_first_then_by_deadline(client: httpx.AsyncClient)
     assert found[0]["work"]["due_at"] < found[-1]["work"]["due_at"]
 
 
-async def test_what_was_acted_upon_or_closed_leaves_it(client: httpx.AsyncClient) -> None:
+async def test_what_was_acted_upon_or_closed_leaves_it(client: Client) -> None:
     asked = await give(client, alert(1, response="L1"), alert(2), alert(3), alert(4, response="L2"))
     message = asked[f"{1:032x}"]["personal_message"]
     done = {"outcome": "done", "at": rfc3339_ms(NOW_US)}
@@ -158,7 +141,7 @@ async def test_what_was_acted_upon_or_closed_leaves_it(client: httpx.AsyncClient
     assert [each["id"] for each in await queue(client, state="closed")] == [f"{3:032x}"]
 
 
-async def test_mine_nobodys_and_what_is_overdue(client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_mine_nobodys_and_what_is_overdue(client: Client, clock: Clock) -> None:
     await give(client, *(alert(number, NOW_US + number * HOUR_US) for number in range(4)))
     await client.post(f"/v1/alerts/{2:032x}/assign", json={"to": "me"})
     clock.now_us = NOW_US + 13 * HOUR_US
@@ -176,7 +159,7 @@ async def test_mine_nobodys_and_what_is_overdue(client: httpx.AsyncClient, clock
 # Deadlines
 
 
-async def rounds(client: httpx.AsyncClient, number: int = 1) -> float:
+async def rounds(client: Client, number: int = 1) -> float:
     duty = await deadlines(deployment_of(client))
     wait_s = 0.0
     for _ in range(number):
@@ -184,7 +167,7 @@ async def rounds(client: httpx.AsyncClient, number: int = 1) -> float:
     return wait_s
 
 
-async def test_nobody_acts(client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_nobody_acts(client: Client, clock: Clock) -> None:
     await endpoint(client, "desk")
     await give(client, alert(1), jurisdiction="NL")
     timeline = []
@@ -207,9 +190,7 @@ async def test_nobody_acts(client: httpx.AsyncClient, clock: Clock) -> None:
     assert {row["actor"] for row in rows} == {"system:deadlines"}
 
 
-async def test_what_is_overdue_rises_above_what_was_level_with_it(
-    client: httpx.AsyncClient, clock: Clock
-) -> None:
+async def test_what_is_overdue_rises_above_what_was_level_with_it(client: Client, clock: Clock) -> None:
     await give(client, alert(1, response="L2"))
     clock.now_us += 4 * HOUR_US
     await give(client, alert(2, clock.now_us, response="L2", severity="critical"))
@@ -219,7 +200,7 @@ async def test_what_is_overdue_rises_above_what_was_level_with_it(
 
 
 @pytest.mark.parametrize("how", ["review", "verdict", "talk"])
-async def test_acted_upon_it_is_left_alone(client: httpx.AsyncClient, clock: Clock, how: str) -> None:
+async def test_acted_upon_it_is_left_alone(client: Client, clock: Clock, how: str) -> None:
     await endpoint(client, "desk")
     await give(client, alert(1))
     path, body = {
@@ -233,7 +214,7 @@ async def test_acted_upon_it_is_left_alone(client: httpx.AsyncClient, clock: Clo
     assert await messages(client, "alert.overdue") == []
 
 
-async def test_machines_do_not_meet_a_persons_deadline(client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_machines_do_not_meet_a_persons_deadline(client: Client, clock: Clock) -> None:
     await endpoint(client, "desk")
     asked = (await give(client, alert(1)))[f"{1:032x}"]
     done = {"outcome": "done", "at": rfc3339_ms(NOW_US)}
@@ -249,9 +230,7 @@ async def test_machines_do_not_meet_a_persons_deadline(client: httpx.AsyncClient
     assert len(await messages(client, "alert.overdue")) == 1
 
 
-async def test_what_was_put_off_to_its_deadline_is_back_and_told(
-    client: httpx.AsyncClient, clock: Clock
-) -> None:
+async def test_what_was_put_off_to_its_deadline_is_back_and_told(client: Client, clock: Clock) -> None:
     await endpoint(client, "desk")
     await give(client, alert(1))
     until = {"until": rfc3339_ms(NOW_US + 12 * HOUR_US), "reason": "player_will_answer"}
@@ -268,10 +247,7 @@ async def test_what_was_put_off_to_its_deadline_is_back_and_told(
 # Alerts without action
 
 
-async def test_whoever_was_flagged_and_got_nothing_is_reported(
-    client: httpx.AsyncClient, clock: Clock
-) -> None:
-    assert isinstance(client.auth, As)
+async def test_whoever_was_flagged_and_got_nothing_is_reported(client: Client, clock: Clock) -> None:
     ages = {1: 0, 2: 12, 3: 13, 4: 40, 5: 24 * 9}
     for number, hours in ages.items():
         opened_us = NOW_US - hours * HOUR_US
@@ -302,12 +278,12 @@ async def test_whoever_was_flagged_and_got_nothing_is_reported(
     assert listed[0]["player"] == "player-2", "compliance sees players"
     (past,) = report["past"]
     assert (past, report["closed_without_action"]) == ({"level": "L3", "alerts": 1}, [])
-    seen = (await client.get(path, auth=As(client.auth.keys, "analyst"))).json()
+    seen = (await client.get(path, auth=As(client.keys, "analyst"))).json()
     assert all(each["player"].startswith("ps_") for each in seen["items"])
 
 
 async def test_what_a_verdict_alone_closed_and_what_came_too_late_is_counted_for_thirty_days(
-    client: httpx.AsyncClient, clock: Clock
+    client: Client, clock: Clock
 ) -> None:
     path = "/v1/reports/alerts-without-action"
     await give(client, *(alert(number, response="L2") for number in (1, 2)), alert(3), alert(4), alert(5))

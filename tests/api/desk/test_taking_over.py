@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import func, select
@@ -33,7 +32,6 @@ from detector.events.instants import rfc3339_ms
 from detector.language.pack import packs_dir
 from tests.api.desk.office import (
     HOUR_US,
-    Clock,
     alert,
     asked_by,
     audit_rows,
@@ -44,11 +42,10 @@ from tests.api.desk.office import (
     is_behind,
     lease_of,
     messages,
-    opened,
     take_over,
     taking_over,
 )
-from tests.api.serving import NOW_US
+from tests.api.serving import NOW_US, Client
 from tests.drivers.small import (
     DAY_US,
     MINUTE_US,
@@ -62,12 +59,6 @@ from tests.drivers.small import (
 )
 
 COUNTED = (AlertRow, AlertNote, InterventionRow, Suppression, Message, AuditRow)
-
-
-@pytest.fixture
-async def client(valkey: Server, redis: Redis, store_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, Clock()) as each:
-        yield each
 
 
 def written(redis: Redis, count: int, start: int = 0) -> None:
@@ -94,7 +85,7 @@ async def counts(store: Store) -> dict[str, int]:
     return {name: number or 0 for name, number in found.items()}
 
 
-async def expected(client: httpx.AsyncClient, redis: Redis, count: int) -> dict[str, int]:
+async def expected(client: Client, redis: Redis, count: int) -> dict[str, int]:
     await endpoint(client, "platform")
     await endpoint(client, "desk")
     before = await counts(deployment_of(client).store)
@@ -115,7 +106,7 @@ async def expected(client: httpx.AsyncClient, redis: Redis, count: int) -> dict[
     }
 
 
-async def test_everything_is_taken_over_once(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_everything_is_taken_over_once(client: Client, redis: Redis) -> None:
     wanted = await expected(client, redis, 700)
     await take_over(client, redis)
     store = deployment_of(client).store
@@ -136,7 +127,7 @@ class Stopped(BaseException):
 
 
 async def test_stopped_between_any_two_steps_nothing_is_lost_or_comes_twice(
-    client: httpx.AsyncClient, redis: Redis
+    client: Client, redis: Redis
 ) -> None:
     """Every command to Redis and every statement to the store may be the last of an office."""
     wanted = await expected(client, redis, 24)
@@ -190,7 +181,7 @@ async def test_stopped_between_any_two_steps_nothing_is_lost_or_comes_twice(
     assert await counts(deployment.store) == wanted
 
 
-async def test_an_office_that_lost_its_lease_takes_nothing(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_an_office_that_lost_its_lease_takes_nothing(client: Client, redis: Redis) -> None:
     deployment = deployment_of(client)
     old = await taking_over(deployment)
     await old.round()
@@ -203,7 +194,7 @@ async def test_an_office_that_lost_its_lease_takes_nothing(client: httpx.AsyncCl
     assert (await counts(deployment.store))["alerts"] == 3
 
 
-async def test_what_cannot_be_read_does_not_stand_in_the_way(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_what_cannot_be_read_does_not_stand_in_the_way(client: Client, redis: Redis) -> None:
     for entry in ({"a": "{"}, {"b": "1"}, {"a": "[]"}, {"a": alert(1).to_json(), "t": "9" * 40}):
         fields: Any = entry
         redis.xadd("tw:alerts", fields)
@@ -219,7 +210,7 @@ async def test_what_cannot_be_read_does_not_stand_in_the_way(client: httpx.Async
 
 
 async def test_an_alert_of_a_level_that_nobody_knows_is_kept_and_the_desk_is_told_once(
-    client: httpx.AsyncClient,
+    client: Client,
 ) -> None:
     await endpoint(client, "desk")
     odd = [
@@ -252,7 +243,7 @@ async def test_an_alert_of_a_level_that_nobody_knows_is_kept_and_the_desk_is_tol
     assert (await client.get(path)).json()["response"] == "L6"
 
 
-async def test_the_wording_of_an_alert_is_not_touched(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_the_wording_of_an_alert_is_not_touched(client: Client, redis: Redis) -> None:
     each = alert(1, title="É “quoted” \u2028", explanation="1 < 2 & 3")
     redis.xadd("tw:alerts", {"a": each.to_json()})
     await take_over(client, redis)
@@ -261,11 +252,11 @@ async def test_the_wording_of_an_alert_is_not_touched(client: httpx.AsyncClient,
 
 
 class TestThePast:
-    async def state(self, client: httpx.AsyncClient) -> tuple[str, str | None]:
+    async def state(self, client: Client) -> tuple[str, str | None]:
         (each,) = (await client.get("/v1/alerts")).json()["items"]
         return each["work"]["state"], each["work"]["due_at"]
 
-    async def test_history_that_is_read_in_is_owed_nothing(self, client: httpx.AsyncClient) -> None:
+    async def test_history_that_is_read_in_is_owed_nothing(self, client: Client) -> None:
         await endpoint(client, "desk")
         await give(client, alert(1, NOW_US - 49 * HOUR_US), told_us=NOW_US, ask=False)
         assert await self.state(client) == ("past", None)
@@ -274,22 +265,22 @@ class TestThePast:
         assert await audit_rows(client, "alert.opened") == []
 
     async def test_what_waited_for_an_office_that_was_closed_is_owed_all_the_same(
-        self, client: httpx.AsyncClient
+        self, client: Client
     ) -> None:
         opened_us = NOW_US - 30 * DAY_US
         await give(client, alert(1, opened_us), told_us=opened_us + MINUTE_US, ask=False)
         assert await self.state(client) == ("open", rfc3339_ms(opened_us + 12 * HOUR_US))
 
-    async def test_a_request_to_be_excluded_is_heard_late(self, client: httpx.AsyncClient) -> None:
+    async def test_a_request_to_be_excluded_is_heard_late(self, client: Client) -> None:
         await give(client, alert(1, NOW_US - 29 * DAY_US, response="L5"), told_us=NOW_US, ask=False)
         assert (await self.state(client))[0] == "open"
 
-    async def test_without_a_time_it_counts_as_told_now(self, client: httpx.AsyncClient) -> None:
+    async def test_without_a_time_it_counts_as_told_now(self, client: Client) -> None:
         await give(client, alert(1, NOW_US - 49 * HOUR_US), ask=False)
         assert (await self.state(client))[0] == "past"
 
 
-async def test_an_answer_that_came_before_its_alert_counts_for_it(client: httpx.AsyncClient) -> None:
+async def test_an_answer_that_came_before_its_alert_counts_for_it(client: Client) -> None:
     each = alert(1, response="L1")
     asked = asked_by(each)["personal_message"]
     deployment = deployment_of(client)
@@ -304,7 +295,7 @@ async def test_an_answer_that_came_before_its_alert_counts_for_it(client: httpx.
 
 
 async def test_what_an_agent_orders_reaches_a_platform_that_listens_to_the_stream(
-    client: httpx.AsyncClient, redis: Redis
+    client: Client, redis: Redis
 ) -> None:
     await give(client, alert(1))
     ordered = await client.post(f"/v1/alerts/{1:032x}/actions", json={"action": "block"})
@@ -318,9 +309,7 @@ async def test_what_an_agent_orders_reaches_a_platform_that_listens_to_the_strea
     assert len((await client.get("/v1/interventions")).json()["items"]) == 5, "and is not taken over again"
 
 
-async def test_from_a_real_detector(
-    client: httpx.AsyncClient, valkey: Server, redis: Redis, tmp_path: Path
-) -> None:
+async def test_from_a_real_detector(client: Client, valkey: Server, redis: Redis, tmp_path: Path) -> None:
     rules = write_rules(tmp_path)
     log = [event(f"e{n}", NOW_US - (9 - n) * MINUTE_US, jurisdiction="NL") for n in range(3)]
     carried = {"type": "deposit", "ts": rfc3339_ms(NOW_US - 9 * MINUTE_US), "amount": 1000, "currency": "CAD"}
@@ -351,7 +340,7 @@ asyncio.run(work(settings, sys.argv[3], asyncio.Event()))
 @pytest.mark.storm
 @pytest.mark.parametrize("at_once", [300])
 async def test_an_office_killed_again_and_again_takes_everything_over_once(
-    client: httpx.AsyncClient, valkey: Server, redis: Redis, store_url: str, at_once: int
+    client: Client, valkey: Server, redis: Redis, store_url: str, at_once: int
 ) -> None:
     total, kills = 4500, 6
     wanted = await expected(client, redis, 0)
@@ -384,7 +373,7 @@ async def test_an_office_killed_again_and_again_takes_everything_over_once(
 
 
 async def test_another_ladder_holds_once_the_detector_runs_it(
-    client: httpx.AsyncClient, redis: Redis, tmp_path: Path
+    client: Client, redis: Redis, tmp_path: Path
 ) -> None:
     text = (packs_dir() / "ladder.yml").read_text()
     (tmp_path / "ladder.yml").write_text(text)

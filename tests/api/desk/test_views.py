@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
-import pytest
-from redis import Redis
-
 from api.access.roles import Role
-from detector.drivers.valkey import Server
-from tests.api.desk.office import Clock, alert, audit_rows, deployment_of, give, opened
-from tests.api.serving import As
+from tests.api.desk.office import alert, audit_rows, deployment_of, give
+from tests.api.serving import As, Client
 
 
-@pytest.fixture
-async def client(valkey: Server, redis: Redis, store_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, Clock()) as each:
-        yield each
-
-
-async def get(client: httpx.AsyncClient, path: str, role: Role, **query: Any) -> dict[str, Any]:
-    assert isinstance(client.auth, As)
-    response = await client.get(path, params=query, auth=As(client.auth.keys, role))
+async def get(client: Client, path: str, role: Role, **query: Any) -> dict[str, Any]:
+    response = await client.get(path, params=query, auth=As(client.keys, role))
     assert response.status_code == 200, response.text
     told: dict[str, Any] = response.json()
     return told
 
 
-async def listed(client: httpx.AsyncClient) -> list[tuple[str, list[str]]]:
+async def listed(client: Client) -> list[tuple[str, list[str]]]:
     return [(row["subject"], row["players"]) for row in await audit_rows(client, "players.listed")]
 
 
-def pseudonyms(client: httpx.AsyncClient, *numbers: int) -> list[str]:
+def pseudonyms(client: Client, *numbers: int) -> list[str]:
     keyring = deployment_of(client).keyring
     return sorted(keyring.pseudonym(f"player-{number}") for number in numbers)
 
@@ -41,7 +28,7 @@ def pseudonyms(client: httpx.AsyncClient, *numbers: int) -> list[str]:
 PATHS = ("/v1/alerts", "/v1/interventions", "/v1/contests", "/v1/reports/alerts-without-action")
 
 
-async def test_each_page_is_one_entry_with_everybody_on_it(client: httpx.AsyncClient) -> None:
+async def test_each_page_is_one_entry_with_everybody_on_it(client: Client) -> None:
     asked = await give(client, *(alert(number) for number in range(5)))  # players 0, 1, 2, 0, 1
     for number in (1, 2):
         hold = asked[f"{number:032x}"]["deposit_hold"].id
@@ -53,7 +40,7 @@ async def test_each_page_is_one_entry_with_everybody_on_it(client: httpx.AsyncCl
         assert (await listed(client))[before:] == [(f"page:{path}", pseudonyms(client, *on_them))]
 
 
-async def test_the_next_page_is_an_entry_of_its_own(client: httpx.AsyncClient) -> None:
+async def test_the_next_page_is_an_entry_of_its_own(client: Client) -> None:
     await give(client, *(alert(number) for number in range(3)))
     first = await get(client, "/v1/alerts", "agent", order="queue", limit=2)
     await get(client, "/v1/alerts", "agent", order="queue", limit=2, cursor=first["next_cursor"])
@@ -66,7 +53,7 @@ async def test_the_next_page_is_an_entry_of_its_own(client: httpx.AsyncClient) -
 
 
 async def test_one_intervention_too_for_agents_and_not_for_the_platform_that_carries_it_out(
-    client: httpx.AsyncClient,
+    client: Client,
 ) -> None:
     asked = (await give(client, alert(1)))[f"{1:032x}"]
     path = f"/v1/interventions/{asked['deposit_hold'].id}"
@@ -79,7 +66,7 @@ async def test_one_intervention_too_for_agents_and_not_for_the_platform_that_car
     assert len({row["actor"] for row in await audit_rows(client, "players.listed")}) == 2
 
 
-async def test_nothing_where_nobody_was_seen(client: httpx.AsyncClient) -> None:
+async def test_nothing_where_nobody_was_seen(client: Client) -> None:
     for path in PATHS:
         await get(client, path, "compliance")
     await give(client, alert(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -177,7 +178,7 @@ async def test_who_wakes_up_after_having_been_taken_over_does_nothing(store_url:
     await store.close()
 
 
-def _named(each: Counter):  # type: ignore[no-untyped-def]
+def _named(each: Counter) -> Callable[[AsyncSession], Awaitable[Done]]:
     async def work(session: AsyncSession) -> Done:
         session.add(Place(name="the sleeper's", entry="x"))
         return Done(number=99)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
+from api.access.roles import Role
 from api.backoffice.lease import OfficeLease
 from api.metrics.service import FRESH_US
 from detector.drivers.valkey import Server
 from tests.api.archive.office import Clock
-from tests.api.serving import As, post, problem, serving
+from tests.api.serving import As, Client, post, problem, serving
 from tests.drivers.small import NOON_US, event
 
 LASTS_US = 5_000_000
 
 
-async def numbers(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
+async def numbers(client: Client) -> dict[tuple[str, ...], float]:
     """Name, then the labels' values by the labels' names → value."""
-    keys = client.auth.keys  # type: ignore[union-attr]
+    keys = client.keys
     answer = await client.get("/metrics", auth=As(keys, "admin"))
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("text/plain; version=")
@@ -49,7 +49,7 @@ async def test_how_things_stand(valkey: Server, redis: Redis, store_url: str) ->
     async with serving(valkey.url, database_url=store_url, clock=clock) as client:
         redis.xgroup_create("tw:events", "detector", id="0", mkstream=True)
         await post(client, event("e1"))
-        store = client.app.state.store  # type: ignore[attr-defined]
+        store = client.app.state.store
         assert await OfficeLease(store, clock, LASTS_US).take()
         clock.us += 2_000_000
         found = await numbers(client)
@@ -69,16 +69,16 @@ async def test_no_player_and_nothing_made_up_is_in_it(valkey: Server, redis: Red
         await client.get("/v1/players/CANARY-player/risk")
         await client.get("/CANARY-path?x=CANARY-query")
         await client.request("CANARYMETHOD", "/v1/alerts")
-        keys = client.auth.keys  # type: ignore[union-attr]
+        keys = client.keys
         text = (await client.get("/metrics", auth=As(keys, "admin"))).text
     assert "CANARY" not in text
     assert "31337" not in text
 
 
 @pytest.mark.parametrize("role", ["platform", "agent", "partner"])
-async def test_who_may_not_read_it(client: httpx.AsyncClient, role: str) -> None:
-    keys = client.auth.keys  # type: ignore[union-attr]
-    answer = await client.get("/metrics", auth=As(keys, role))  # type: ignore[arg-type]
+async def test_who_may_not_read_it(client: Client, role: Role) -> None:
+    keys = client.keys
+    answer = await client.get("/metrics", auth=As(keys, role))
     assert problem(answer) == (403, "forbidden")
     answer = await client.get("/metrics", headers={"authorization": "Bearer x"})
     assert problem(answer) == (401, "unauthenticated")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from email.message import Message as Mail
+from email.message import EmailMessage as Mail
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from tests.api.webhooks.receiving import House, delivering, housing
 
 BODY = b'{"data":{"alert":"al_1","level":"L3"},"timestamp":"2026-01-01T12:00:00.000Z","type":"alert.opened"}'
 JOB = Job("msg_1", "ep_1", "alert.opened", BODY, 1)
-TO = Target("ep_1", "mail", "mailto:desk@casino.example", ())
+TO = Target("mailto:desk@casino.example", ())
 
 
 @dataclass
@@ -136,7 +136,7 @@ async def test_a_mail_says_what_happened_and_where_to_look() -> None:
     assert mail["From"] == "tiltwatch@casino.example"
     assert mail["Message-ID"] == "<msg_1@casino.example>"
     assert mail["Date"] == "Thu, 01 Jan 2026 12:00:00 +0000"
-    text = mail.get_content()  # type: ignore[attr-defined]
+    text = mail.get_content()
     assert "alert: al_1" in text
     assert "level: L3" in text
 

@@ -6,7 +6,6 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
@@ -14,15 +13,14 @@ from api.settings import Settings
 from api.webhooks.signatures import new_hmac_secret, public_key
 from detector.drivers.valkey import Server
 from tests.api.partners.entries import OTHER_PRIVATE, PRIVATE, enter, entry, jwk, slip
-from tests.api.serving import As, problem, serving
+from tests.api.serving import As, Client, problem, serving
 
 
-def asking(client: httpx.AsyncClient, role: Any) -> As:
-    assert isinstance(client.auth, As)
-    return As(client.auth.keys, role)
+def asking(client: Client, role: Any) -> As:
+    return As(client.keys, role)
 
 
-async def test_an_organisation_is_entered_with_an_endpoint_and_read_back(client: httpx.AsyncClient) -> None:
+async def test_an_organisation_is_entered_with_an_endpoint_and_read_back(client: Client) -> None:
     made = await enter(client)
     assert made["state"] == "active"
     assert made["signing_keys"][0].startswith("whpk_")
@@ -36,7 +34,7 @@ async def test_an_organisation_is_entered_with_an_endpoint_and_read_back(client:
     ]
 
 
-async def test_one_that_is_telephoned_has_no_endpoint(client: httpx.AsyncClient) -> None:
+async def test_one_that_is_telephoned_has_no_endpoint(client: Client) -> None:
     made = await enter(client, **slip())
     assert made["endpoint"] is None
     assert made["signing_keys"] == []
@@ -61,7 +59,7 @@ WEAK = [
 
 
 @pytest.mark.parametrize("raw", WEAK)
-async def test_a_key_that_anybody_signs_for_is_refused(client: httpx.AsyncClient, raw: bytes) -> None:
+async def test_a_key_that_anybody_signs_for_is_refused(client: Client, raw: bytes) -> None:
     refused = await client.post("/v1/partners", json=entry(verification_keys=[whpk(raw)]))
     assert problem(refused) == (400, "invalid-parameter")
     await enter(client)
@@ -77,15 +75,13 @@ async def test_a_key_that_anybody_signs_for_is_refused(client: httpx.AsyncClient
         bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
     ],
 )
-async def test_nothing_is_sealed_to_a_key_whose_secret_everybody_knows(
-    client: httpx.AsyncClient, raw: bytes
-) -> None:
+async def test_nothing_is_sealed_to_a_key_whose_secret_everybody_knows(client: Client, raw: bytes) -> None:
     weak = {**jwk(), "x": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
     refused = await client.post("/v1/partners", json=entry(encryption_key=weak))
     assert problem(refused) == (400, "invalid-parameter")
 
 
-async def test_nobody_signs_with_the_key_of_another(client: httpx.AsyncClient) -> None:
+async def test_nobody_signs_with_the_key_of_another(client: Client) -> None:
     shared = new_hmac_secret()
     await enter(client, verification_keys=[public_key(PRIVATE), shared])
     for taken in (public_key(PRIVATE), shared):
@@ -97,14 +93,14 @@ async def test_nobody_signs_with_the_key_of_another(client: httpx.AsyncClient) -
     assert problem(refused) == (400, "invalid-parameter")
 
 
-async def test_a_refusal_repeats_no_kind_that_was_sent(client: httpx.AsyncClient) -> None:
+async def test_a_refusal_repeats_no_kind_that_was_sent(client: Client) -> None:
     refused = await client.post("/v1/partners", json=entry(delivery={"kind": "Ann Doe, p-1"}))
     assert problem(refused) == (400, "invalid-parameter")
     assert "Ann Doe" not in refused.text
     assert "'webhook'" in refused.text
 
 
-async def test_a_name_is_used_once(client: httpx.AsyncClient) -> None:
+async def test_a_name_is_used_once(client: Client) -> None:
     await enter(client)
     assert problem(await client.post("/v1/partners", json=entry())) == (409, "contradiction")
     assert len((await client.get("/v1/endpoints")).json()["items"]) == 1
@@ -130,13 +126,13 @@ async def test_a_name_is_used_once(client: httpx.AsyncClient) -> None:
         {"bank_account": "CA00"},
     ],
 )
-async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
+async def test_what_makes_no_sense_is_refused(client: Client, wrong: dict[str, Any]) -> None:
     response = await client.post("/v1/partners", json=entry(**wrong))
     assert problem(response) == (400, "invalid-parameter")
     assert (await client.get("/v1/partners")).json() == {"items": []}
 
 
-async def test_changes_leave_the_rest_as_it_was(client: httpx.AsyncClient) -> None:
+async def test_changes_leave_the_rest_as_it_was(client: Client) -> None:
     made = await enter(client)
     changed = await client.post(
         "/v1/partners/demo-aid/update",
@@ -155,7 +151,7 @@ async def test_changes_leave_the_rest_as_it_was(client: httpx.AsyncClient) -> No
     assert (endpoint["url"], endpoint["burst"]) == ("https://aid.example/new", 99)
 
 
-async def test_another_way_of_signing_is_another_endpoint(client: httpx.AsyncClient) -> None:
+async def test_another_way_of_signing_is_another_endpoint(client: Client) -> None:
     made = await enter(client)
     changed = await client.post(
         "/v1/partners/demo-aid/update", json={"delivery": made["delivery"] | {"signing": "v1"}}
@@ -168,9 +164,7 @@ async def test_another_way_of_signing_is_another_endpoint(client: httpx.AsyncCli
     assert problem(gone) == (400, "invalid-parameter")
 
 
-async def test_a_shared_secret_is_never_shown_again(
-    client: httpx.AsyncClient, store_url: str, tmp_path: Path
-) -> None:
+async def test_a_shared_secret_is_never_shown_again(client: Client, store_url: str, tmp_path: Path) -> None:
     given = new_hmac_secret()
     made = await enter(client, verification_keys=[given, public_key(PRIVATE)])
     changed = await client.post("/v1/partners/demo-aid/keys", json={"new_shared_secret": True})
@@ -188,7 +182,7 @@ async def test_a_shared_secret_is_never_shown_again(
         assert secret.encode() not in files
 
 
-async def test_keys_come_and_go(client: httpx.AsyncClient) -> None:
+async def test_keys_come_and_go(client: Client) -> None:
     made = await enter(client)
     (old,) = made["verification_keys"]
     both = await client.post(
@@ -208,7 +202,7 @@ async def test_keys_come_and_go(client: httpx.AsyncClient) -> None:
     assert many[0] not in too_many.text
 
 
-async def test_suspended_and_resumed(client: httpx.AsyncClient) -> None:
+async def test_suspended_and_resumed(client: Client) -> None:
     await enter(client)
     for path, state in (("suspend", "suspended"), ("suspend", "suspended"), ("resume", "active")):
         response = await client.post(f"/v1/partners/demo-aid/{path}")
@@ -220,11 +214,11 @@ async def test_the_audit_proves_what_stood_there(valkey: Server, redis: Redis, s
     async with serving(valkey.url, Settings(), database_url=store_url) as client:
         await enter(client)
         await client.post("/v1/partners/demo-aid/suspend")
-        audit = client.app.state.partners._audit  # type: ignore[attr-defined]
+        audit = client.app.state.partners._audit
         assert await audit.verify() == []
 
 
-async def test_who_may(client: httpx.AsyncClient) -> None:
+async def test_who_may(client: Client) -> None:
     for role in ("platform", "analyst", "partner"):
         assert (await client.get("/v1/partners", auth=asking(client, role))).status_code == 403
     for role in ("platform", "agent", "analyst", "compliance", "partner"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import select
@@ -25,7 +24,7 @@ from detector.drivers.rulesets import WatchedRules, rule_set_id
 from detector.drivers.valkey import Server
 from detector.engine.engine import Engine
 from detector.events.money import Currencies
-from tests.api.serving import As, problem, serving
+from tests.api.serving import As, Client, problem, serving
 from tests.drivers.small import (
     MINUTE_US,
     NOON_US,
@@ -112,12 +111,6 @@ def settings(folder: Path, tmp_path: Path) -> Settings:
     return Settings(rules_dir=folder, keyring_file=tmp_path / "keyring.json")
 
 
-@asynccontextmanager
-async def service(valkey: Server, settings: Settings, store_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(valkey.url, settings, database_url=store_url) as client:
-        yield client
-
-
 @contextmanager
 def detecting(valkey: Server, settings: Settings) -> Iterator[EmbeddedDetector]:
     each = make_detector(settings, valkey.url)
@@ -125,14 +118,14 @@ def detecting(valkey: Server, settings: Settings) -> Iterator[EmbeddedDetector]:
         yield each
 
 
-async def in_force(client: httpx.AsyncClient) -> dict[str, Any]:
+async def in_force(client: Client) -> dict[str, Any]:
     answer = await client.get("/v1/rules")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def until(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+async def until(client: Client, **wanted: Any) -> dict[str, Any]:
     """What is in force once it is as wanted; `running` is a set's id."""
     for _ in range(2000):
         found = await in_force(client)
@@ -164,7 +157,7 @@ async def test_what_runs_is_what_the_detector_says(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
     (folder / "second-deposit.yml").write_text(MORE)
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         assert await in_force(client) == {
             "running": None,
             "wanted": None,
@@ -182,7 +175,7 @@ async def test_what_runs_is_what_the_detector_says(
 async def test_other_rules_come_into_force_without_a_restart(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         with detecting(valkey, settings):
             first = rule_set_id(folder)
             await until(client, running=first)
@@ -200,7 +193,7 @@ async def test_other_rules_come_into_force_without_a_restart(
             assert sorted(each["rule"] for each in alerts(redis)) == ["second-deposit@1", "third-deposit@1"]
             again = await client.post("/v1/rules/activate", json={"set": second})
             assert again.json() == {"set": second, "state": "running"}
-    keys = client.auth.keys  # type: ignore[union-attr]
+    keys = client.keys
     analyst = f"key:{keys['analyst'].split('_')[1]}"
     assert await told(valkey, settings, store_url) == [
         (analyst, "rules.asked_for", f"rules:{second}"),
@@ -222,7 +215,7 @@ async def test_a_change_under_load_loses_no_alert_and_makes_none_twice(
                 sent.append(send(other, *(event(f"{p}-{n}", at_us, f"p{p}") for p in range(players))))
                 stop.wait(0.02)
 
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         with detecting(valkey, settings):
             await until(client, running=rule_set_id(folder))
             thread = threading.Thread(target=load)
@@ -255,7 +248,7 @@ async def test_a_change_under_load_loses_no_alert_and_makes_none_twice(
 async def test_rules_with_findings_stay_out(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         (folder / "third-deposit.yml").write_text(rule().replace("when: deposits >= 3", "when: depsits >= 3"))
         answer = await client.post("/v1/rules/activate", json={})
         assert problem(answer) == (422, "rules-unfit")
@@ -277,7 +270,7 @@ async def test_a_key_of_a_failed_request_is_free_again(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
     key = {"idempotency-key": "once"}
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         whole = (folder / "third-deposit.yml").read_text()
         (folder / "third-deposit.yml").write_text("rubbish")
         assert (await client.post("/v1/rules/activate", json={}, headers=key)).status_code == 422
@@ -291,7 +284,7 @@ async def test_a_key_of_a_failed_request_is_free_again(
 async def test_another_set_than_the_one_that_was_read_is_refused(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         before = rule_set_id(folder)
         (folder / "second-deposit.yml").write_text(MORE)
         answer = await client.post("/v1/rules/activate", json={"set": before})
@@ -304,7 +297,7 @@ async def test_another_set_than_the_one_that_was_read_is_refused(
 async def test_a_set_that_changes_between_check_and_reading_is_refused_and_the_old_one_goes_on(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         first = rule_set_id(folder)
         (folder / "second-deposit.yml").write_text(MORE)
         checked = rule_set_id(folder)
@@ -345,7 +338,7 @@ def test_rules_that_an_engine_cannot_run_leave_the_old_ones(folder: Path) -> Non
 async def test_a_change_by_restart_is_recorded_once(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
+    async with serving(valkey.url, settings, database_url=store_url) as client:
         with detecting(valkey, settings):
             first = rule_set_id(folder)
             await until(client, running=first)
@@ -364,8 +357,8 @@ async def test_a_change_by_restart_is_recorded_once(
 async def test_who_may(
     valkey: Server, redis: Redis, settings: Settings, folder: Path, store_url: str
 ) -> None:
-    async with service(valkey, settings, store_url) as client:
-        keys = client.auth.keys  # type: ignore[union-attr]
+    async with serving(valkey.url, settings, database_url=store_url) as client:
+        keys = client.keys
         for role in ("compliance", "admin"):
             assert (await client.get("/v1/rules", auth=As(keys, role))).status_code == 200
             answer = await client.post("/v1/rules/activate", json={}, auth=As(keys, role))

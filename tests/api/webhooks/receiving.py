@@ -95,8 +95,7 @@ async def receiving(host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
     await runner.setup()
     site = web.TCPSite(runner, host, 0)
     await site.start()
-    assert site._server is not None
-    port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    port = runner.addresses[0][1]
     receiver.url = f"http://{host if ':' not in host else f'[{host}]'}:{port}/hook"
     try:
         yield receiver
@@ -257,3 +256,15 @@ async def delivering(
     finally:
         await duty.end()
         await lease.give_back()
+
+
+def options(**other: Any) -> Options:
+    """Real pauses, no jitter, no waiting where the clock is moved by hand."""
+    return Options(**({"gather_s": 0.001, "idle_s": 0.01, "jitter": 0, "timeout_s": 5} | other))
+
+
+def failing(status: int = 500) -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    return answer

@@ -8,7 +8,7 @@ import pytest
 
 from api.backoffice.lease import LeaseLost, OfficeLease
 from api.webhooks.duty import KEPT_US, Erasing
-from api.webhooks.tables import Message
+from api.webhooks.tables import Message, MessageState
 from tests.api.webhooks.receiving import LONG_US, House, Receiver, delivering
 
 
@@ -22,7 +22,7 @@ async def erasing(house: House) -> Erasing:
     return SmallPages(house.ground, lease)
 
 
-async def ended(house: House, message_id: str, state: str) -> None:
+async def ended(house: House, message_id: str, state: MessageState) -> None:
     """Have a message be in a state as of now."""
     async with house.ground.store.write() as session:
         row = await session.get(Message, message_id)
@@ -60,7 +60,7 @@ async def test_a_week_after_it_was_delivered_only_that_it_was_is_kept(
         *dict.fromkeys(("failed", "waiting", "parked", "sending", "recalled"), False).items(),
     ],
 )
-async def test_what_may_still_be_sent_is_kept(house: House, state: str, goes: bool) -> None:
+async def test_what_may_still_be_sent_is_kept(house: House, state: MessageState, goes: bool) -> None:
     message_id = await house.put(await house.open("http://127.0.0.1:1/"))
     await ended(house, message_id, state)
     duty = await erasing(house)

@@ -83,7 +83,7 @@ async def send(
     """One attempt at a URL, by a sender that has not looked at it before."""
     posting = Posting(read_networks(networks or []), 2, lambda: NOON_US, resolver)
     try:
-        return await posting.carry(Target("ep_1", "webhook", url, (new_private_key(),)), JOB)
+        return await posting.carry(Target(url, (new_private_key(),)), JOB)
     finally:
         await posting.close()
 
@@ -159,7 +159,7 @@ async def test_a_name_that_leads_to_a_private_address_the_second_time_leads_nowh
 ) -> None:
     resolver = Scripted(["192.0.2.1"], ["127.0.0.1"])
     posting = Posting([], 2, lambda: NOON_US, resolver)
-    target = Target("ep_1", "webhook", f"https://rebinding.example:{listener.port}/", (new_private_key(),))
+    target = Target(f"https://rebinding.example:{listener.port}/", (new_private_key(),))
     outcomes = [(await posting.carry(target, JOB)).outcome for _ in range(3)]
     await posting.close()
     assert set(outcomes) == {"not_allowed"}

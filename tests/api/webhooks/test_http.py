@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
@@ -13,34 +12,33 @@ from api.settings import Settings
 from api.store.database import Store
 from api.webhooks import repository
 from api.webhooks.outbox import Outbox
-from api.webhooks.tables import Message
+from api.webhooks.tables import Message, MessageState
 from detector.drivers.valkey import Server
-from tests.api.serving import NOW_US, As, problem, serving
+from tests.api.serving import NOW_US, As, Client, problem, serving
 
 PLATFORM = {"owner": "platform", "url": "https://casino.example/hooks", "types": ["intervention.asked"]}
 
 
 @pytest.fixture
-async def admin(valkey: Server, redis: Redis, store_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def admin(valkey: Server, redis: Redis, store_url: str) -> AsyncIterator[Client]:
     """A client who administers."""
     async with serving(valkey.url, Settings(), database_url=store_url) as client:
-        assert isinstance(client.auth, As)
-        client.auth = As(client.auth.keys, "admin")
+        client.auth = As(client.keys, "admin")
         yield client
 
 
-def store_of(client: httpx.AsyncClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
+def store_of(client: Client) -> Store:
+    store: Store = client.app.state.store
     return store
 
 
-async def opened(client: httpx.AsyncClient, **other: Any) -> Any:
+async def opened(client: Client, **other: Any) -> Any:
     answer = await client.post("/v1/endpoints", json=PLATFORM | other)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-async def put(client: httpx.AsyncClient, endpoint: str, state: str = "waiting", **other: Any) -> str:
+async def put(client: Client, endpoint: str, state: MessageState = "waiting", **other: Any) -> str:
     """A message in some state."""
     async with store_of(client).write() as session:
         message_id = await Outbox(lambda: NOW_US).put(
@@ -51,7 +49,7 @@ async def put(client: httpx.AsyncClient, endpoint: str, state: str = "waiting", 
     return message_id
 
 
-async def test_an_hmac_secret_is_shown_once_and_sealed_at_rest(admin: httpx.AsyncClient) -> None:
+async def test_an_hmac_secret_is_shown_once_and_sealed_at_rest(admin: Client) -> None:
     made = await opened(admin, signing="both")
     assert made["hmac_secret"].startswith("whsec_")
     assert [each["key"][:5] for each in made["public_keys"]] == ["whpk_"]
@@ -64,11 +62,11 @@ async def test_an_hmac_secret_is_shown_once_and_sealed_at_rest(admin: httpx.Asyn
         assert made["hmac_secret"].removeprefix("whsec_") not in row.secret
 
 
-async def test_v1a_alone_has_no_shared_secret(admin: httpx.AsyncClient) -> None:
+async def test_v1a_alone_has_no_shared_secret(admin: Client) -> None:
     assert (await opened(admin))["hmac_secret"] is None
 
 
-async def test_the_same_request_makes_one_endpoint(admin: httpx.AsyncClient) -> None:
+async def test_the_same_request_makes_one_endpoint(admin: Client) -> None:
     once = {"Idempotency-Key": "1"}
     first = await admin.post("/v1/endpoints", json=PLATFORM, headers=once)
     again = await admin.post("/v1/endpoints", json=PLATFORM, headers=once)
@@ -96,13 +94,13 @@ async def test_the_same_request_makes_one_endpoint(admin: httpx.AsyncClient) -> 
         {"unknown": 1},
     ],
 )
-async def test_what_cannot_be_an_endpoint_is_said(admin: httpx.AsyncClient, change: dict[str, Any]) -> None:
+async def test_what_cannot_be_an_endpoint_is_said(admin: Client, change: dict[str, Any]) -> None:
     answer = await admin.post("/v1/endpoints", json=PLATFORM | change)
     assert problem(answer) == (400, "invalid-parameter")
     assert "secret" not in answer.text
 
 
-async def test_rotated_secrets_sign_along_for_a_while(admin: httpx.AsyncClient) -> None:
+async def test_rotated_secrets_sign_along_for_a_while(admin: Client) -> None:
     made = await opened(admin, signing="both")
     turned = (await admin.post(f"/v1/endpoints/{made['id']}/rotate", json={"overlap_h": 2})).json()
     assert turned["hmac_secret"] != made["hmac_secret"]
@@ -116,7 +114,7 @@ async def test_rotated_secrets_sign_along_for_a_while(admin: httpx.AsyncClient) 
     assert len(alone["public_keys"]) == 1
 
 
-async def test_disabling_parks_and_enabling_sends_again(admin: httpx.AsyncClient) -> None:
+async def test_disabling_parks_and_enabling_sends_again(admin: Client) -> None:
     made = await opened(admin)
     waiting = await put(admin, made["id"])
     assert (await admin.post(f"/v1/endpoints/{made['id']}/disable")).json()["state"] == "disabled"
@@ -127,7 +125,7 @@ async def test_disabling_parks_and_enabling_sends_again(admin: httpx.AsyncClient
     assert (await admin.get("/v1/deliveries", params={"state": "parked"})).json()["items"] == []
 
 
-async def test_a_test_is_a_delivery_like_any_other(admin: httpx.AsyncClient) -> None:
+async def test_a_test_is_a_delivery_like_any_other(admin: Client) -> None:
     made = await opened(admin)
     answer = await admin.post(f"/v1/endpoints/{made['id']}/test")
     assert answer.status_code == 202
@@ -136,7 +134,7 @@ async def test_a_test_is_a_delivery_like_any_other(admin: httpx.AsyncClient) -> 
     assert (listed["type"], listed["state"]) == ("endpoint.test", "waiting")
 
 
-async def test_deliveries_are_found_page_by_page_and_say_nothing_of_players(admin: httpx.AsyncClient) -> None:
+async def test_deliveries_are_found_page_by_page_and_say_nothing_of_players(admin: Client) -> None:
     first, second = await opened(admin), await opened(admin)
     ids = {await put(admin, first["id"]) for _ in range(5)}
     await put(admin, second["id"])
@@ -156,7 +154,7 @@ async def test_deliveries_are_found_page_by_page_and_say_nothing_of_players(admi
     assert problem(await admin.get("/v1/deliveries", params=asked)) == (400, "invalid-parameter")
 
 
-async def test_endpoints_come_in_pages_too(admin: httpx.AsyncClient) -> None:
+async def test_endpoints_come_in_pages_too(admin: Client) -> None:
     made = {(await opened(admin))["id"] for _ in range(3)}
     first = (await admin.get("/v1/endpoints", params={"limit": 2})).json()
     rest = (await admin.get("/v1/endpoints", params={"limit": 2, "cursor": first["next_cursor"]})).json()
@@ -164,7 +162,7 @@ async def test_endpoints_come_in_pages_too(admin: httpx.AsyncClient) -> None:
     assert rest["next_cursor"] is None
 
 
-async def test_what_failed_is_sent_again_one_by_one_or_all(admin: httpx.AsyncClient) -> None:
+async def test_what_failed_is_sent_again_one_by_one_or_all(admin: Client) -> None:
     made = await opened(admin)
     failed = [await put(admin, made["id"], "failed") for _ in range(3)]
     late = await put(admin, made["id"], "failed", not_after_us=NOW_US)
@@ -190,20 +188,19 @@ async def test_what_failed_is_sent_again_one_by_one_or_all(admin: httpx.AsyncCli
         ("/v1/deliveries/msg_{0:032d}/replay", "unknown-delivery"),
     ],
 )
-async def test_what_is_not_there_is_not_found(admin: httpx.AsyncClient, path: str, kind: str) -> None:
+async def test_what_is_not_there_is_not_found(admin: Client, path: str, kind: str) -> None:
     body = {"since": "2026-01-01T11:00:00Z"} if "endpoints" in path and path.endswith("replay") else None
     assert problem(await admin.post(path.format(0), json=body)) == (404, kind)
 
 
 @pytest.mark.parametrize("role", ["platform", "agent", "analyst", "partner"])
-async def test_only_who_administers_says_where_webhooks_go(admin: httpx.AsyncClient, role: Any) -> None:
-    assert isinstance(admin.auth, As)
-    asking = As(admin.auth.keys, role)
+async def test_only_who_administers_says_where_webhooks_go(admin: Client, role: Any) -> None:
+    asking = As(admin.keys, role)
     assert problem(await admin.get("/v1/endpoints", auth=asking)) == (403, "forbidden")
     assert problem(await admin.post("/v1/endpoints", json=PLATFORM, auth=asking)) == (403, "forbidden")
 
 
-async def test_what_waits_is_counted_by_owner(admin: httpx.AsyncClient) -> None:
+async def test_what_waits_is_counted_by_owner(admin: Client) -> None:
     made = await opened(admin)
     for state in ("waiting", "parked", "delivered", "failed"):
         await put(admin, made["id"], state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import httpx
@@ -12,31 +12,17 @@ import pytest
 from redis import Redis
 
 from detector.drivers.interventions import Asked, queue
-from detector.drivers.valkey import Server
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention
-from tests.api.desk.office import Clock, audit_rows, endpoint, messages, opened, take_over
-from tests.api.serving import NOW_US, problem
+from tests.api.desk.office import Clock, audit_rows, endpoint, messages, take_over
+from tests.api.serving import NOW_US, Client, problem
 from tests.drivers.small import DAY_US, MINUTE_US
 from tests.ladder.samples import asked
 
 HOUR_US = 60 * MINUTE_US
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def client(
-    valkey: Server, redis: Redis, store_url: str, clock: Clock
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(valkey.url, store_url, clock) as each:
-        yield each
-
-
-async def store(client: httpx.AsyncClient, redis: Redis, *sent: Intervention) -> None:
+async def store(client: Client, redis: Redis, *sent: Intervention) -> None:
     """Write interventions as the detector does, and have them taken over."""
     with redis.pipeline(transaction=True) as pipe:
         queue(pipe, Asked(list(sent)))
@@ -45,7 +31,7 @@ async def store(client: httpx.AsyncClient, redis: Redis, *sent: Intervention) ->
 
 
 @pytest.fixture
-async def friction(client: httpx.AsyncClient, redis: Redis) -> dict[str, Intervention]:
+async def friction(client: Client, redis: Redis) -> dict[str, Intervention]:
     """An alert of L3 half an hour ago: a hold, marketing, a message and a review, by action."""
     found = asked("L3", opened_us=NOW_US - HOUR_US // 2)
     await store(client, redis, *found.values())
@@ -57,11 +43,11 @@ def answer(outcome: str = "done", after_us: int = 0, **more: Any) -> dict[str, A
     return {"outcome": outcome, "at": rfc3339_ms(NOW_US + after_us), **reason, **more}
 
 
-async def acknowledge(client: httpx.AsyncClient, each: Intervention, **said: Any) -> httpx.Response:
+async def acknowledge(client: Client, each: Intervention, **said: Any) -> httpx.Response:
     return await client.post(f"/v1/interventions/{each.id}/acknowledge", json=answer(**said))
 
 
-async def ids(client: httpx.AsyncClient, state: str) -> list[str]:
+async def ids(client: Client, state: str) -> list[str]:
     response = await client.get("/v1/interventions", params={"state": state})
     assert response.status_code == 200, response.text
     return [each["id"] for each in response.json()["items"]]
@@ -71,14 +57,14 @@ def ids_of(interventions: Iterable[Intervention]) -> list[str]:
     return [each.id for each in sorted(interventions, key=lambda each: (each.due_us, each.id))]
 
 
-async def test_none(client: httpx.AsyncClient) -> None:
+async def test_none(client: Client) -> None:
     for state in ("undone", "overdue", "done", "lapsed", "lifted"):
         response = await client.get("/v1/interventions", params={"state": state})
         assert response.json() == {"items": [], "next_cursor": None}
 
 
 async def test_what_is_owed_stands_by_its_deadline_as_the_detector_wrote_it(
-    client: httpx.AsyncClient, friction: dict[str, Intervention]
+    client: Client, friction: dict[str, Intervention]
 ) -> None:
     items = (await client.get("/v1/interventions")).json()["items"]
     assert [each["id"] for each in items] == ids_of(friction.values())
@@ -91,7 +77,7 @@ async def test_what_is_owed_stands_by_its_deadline_as_the_detector_wrote_it(
 
 class TestAsTimePasses:
     @pytest.fixture
-    def states(self, client: httpx.AsyncClient, clock: Clock) -> Callable[..., Awaitable[Any]]:
+    def states(self, client: Client, clock: Clock) -> Callable[..., Awaitable[Any]]:
         async def states(each: Intervention, now_us: int) -> tuple[str, set[str]]:
             """What it is said to be at a time, and the lists that it is in."""
             clock.now_us = now_us
@@ -122,7 +108,7 @@ class TestAsTimePasses:
         assert await states(review, NOW_US + 1000 * DAY_US) == ("overdue", {"undone", "overdue"})
 
     async def test_marketing_that_was_never_stopped_is_seen_to_have_lapsed(
-        self, states: Callable[..., Awaitable[Any]], client: httpx.AsyncClient, redis: Redis
+        self, states: Callable[..., Awaitable[Any]], client: Client, redis: Redis
     ) -> None:
         off = asked("L2", opened_us=NOW_US)["marketing_off"]
         await store(client, redis, off)
@@ -131,7 +117,7 @@ class TestAsTimePasses:
     async def test_what_is_done_stays_done(
         self,
         states: Callable[..., Awaitable[Any]],
-        client: httpx.AsyncClient,
+        client: Client,
         friction: dict[str, Intervention],
     ) -> None:
         hold = friction["deposit_hold"]
@@ -141,7 +127,7 @@ class TestAsTimePasses:
     async def test_it_may_be_said_to_have_been_done_after_it_lapsed(
         self,
         states: Callable[..., Awaitable[Any]],
-        client: httpx.AsyncClient,
+        client: Client,
         friction: dict[str, Intervention],
     ) -> None:
         hold = friction["deposit_hold"]
@@ -153,7 +139,7 @@ class TestAsTimePasses:
 
 class TestAnswers:
     async def test_done_is_kept_with_when_and_is_no_longer_owed(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
+        self, client: Client, friction: dict[str, Intervention]
     ) -> None:
         response = await acknowledge(client, friction["marketing_off"], after_us=-MINUTE_US)
         assert response.status_code == 200
@@ -169,7 +155,7 @@ class TestAnswers:
         assert await ids(client, "done") == [friction["marketing_off"].id]
 
     async def test_the_same_again_changes_nothing(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
+        self, client: Client, friction: dict[str, Intervention]
     ) -> None:
         first = await acknowledge(client, friction["marketing_off"])
         # The same instant in another zone is the same answer.
@@ -186,7 +172,7 @@ class TestAnswers:
     @pytest.mark.parametrize("outcome", ["refused", "failed"])
     async def test_what_was_refused_or_failed_is_still_owed(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         clock: Clock,
         friction: dict[str, Intervention],
         outcome: str,
@@ -199,7 +185,7 @@ class TestAnswers:
         assert hold.id in await ids(client, "overdue")
 
     async def test_a_failure_is_tried_again_and_done_in_the_end(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
+        self, client: Client, friction: dict[str, Intervention]
     ) -> None:
         hold = friction["deposit_hold"]
         for said in (
@@ -232,7 +218,7 @@ class TestAnswers:
     )
     async def test_an_answer_that_takes_back_what_was_said_is_refused(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         friction: dict[str, Intervention],
         first: dict[str, Any],
         second: dict[str, Any],
@@ -243,7 +229,7 @@ class TestAnswers:
         assert (await client.get(f"/v1/interventions/{said['id']}")).json() == said
 
     async def test_of_many_at_once_one_holds_and_the_others_are_told(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
+        self, client: Client, friction: dict[str, Intervention]
     ) -> None:
         hold = friction["deposit_hold"]
         answers = [acknowledge(client, hold, after_us=-1000 * number) for number in range(20)]
@@ -252,7 +238,7 @@ class TestAnswers:
         held = (await client.get(f"/v1/interventions/{hold.id}")).json()
         assert len(held["answers"]) == 1
 
-    async def test_of_an_unknown_one(self, client: httpx.AsyncClient) -> None:
+    async def test_of_an_unknown_one(self, client: Client) -> None:
         unknown = "0" * 32
         body = answer()
         assert problem(await client.get(f"/v1/interventions/{unknown}")) == (404, "unknown-intervention")
@@ -277,7 +263,7 @@ class TestAnswers:
         ],
     )
     async def test_that_cannot_be_read(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention], body: Any, name: str
+        self, client: Client, friction: dict[str, Intervention], body: Any, name: str
     ) -> None:
         path = f"/v1/interventions/{friction['deposit_hold'].id}/acknowledge"
         response = await client.post(path, json=body)
@@ -287,9 +273,7 @@ class TestAnswers:
         assert not wrong["reason"].startswith("Value error")
         assert (await client.get(path.removesuffix("/acknowledge"))).json()["answers"] == []
 
-    async def test_in_another_form(
-        self, client: httpx.AsyncClient, friction: dict[str, Intervention]
-    ) -> None:
+    async def test_in_another_form(self, client: Client, friction: dict[str, Intervention]) -> None:
         path = f"/v1/interventions/{friction['deposit_hold'].id}/acknowledge"
         body = json.dumps(answer())
         plain = await client.post(path, content=body, headers={"content-type": "text/plain"})
@@ -304,7 +288,7 @@ class TestAnswers:
 
 class TestPages:
     @pytest.fixture
-    async def many(self, client: httpx.AsyncClient, redis: Redis) -> list[str]:
+    async def many(self, client: Client, redis: Redis) -> list[str]:
         """What forty alerts ask for, much of it due at the same moment; ids in the order of deadlines."""
         found = [
             each
@@ -314,7 +298,7 @@ class TestPages:
         await store(client, redis, *found)
         return ids_of(found)
 
-    async def pages(self, client: httpx.AsyncClient, **query: Any) -> list[list[str]]:
+    async def pages(self, client: Client, **query: Any) -> list[list[str]]:
         found = []
         while True:
             page = (await client.get("/v1/interventions", params=query)).json()
@@ -324,15 +308,13 @@ class TestPages:
             query["cursor"] = page["next_cursor"]
 
     @pytest.mark.parametrize("limit", [1, 7, 240, 241, 500])
-    async def test_leave_nothing_out(self, client: httpx.AsyncClient, many: list[str], limit: int) -> None:
+    async def test_leave_nothing_out(self, client: Client, many: list[str], limit: int) -> None:
         found = await self.pages(client, limit=limit)
         assert [each for page in found for each in page] == many
         assert all(len(page) == limit for page in found[:-1])
         assert found[-1]
 
-    async def test_go_on_where_they_were_while_things_get_done(
-        self, client: httpx.AsyncClient, many: list[str]
-    ) -> None:
+    async def test_go_on_where_they_were_while_things_get_done(self, client: Client, many: list[str]) -> None:
         first = (await client.get("/v1/interventions", params={"limit": 50})).json()
         for each in first["items"]:
             path = f"/v1/interventions/{each['id']}/acknowledge"
@@ -352,23 +334,21 @@ class TestPages:
             ({"player": "p-1"}, "player"),
         ],
     )
-    async def test_of_what_makes_no_sense(
-        self, client: httpx.AsyncClient, query: dict[str, str], name: str
-    ) -> None:
+    async def test_of_what_makes_no_sense(self, client: Client, query: dict[str, str], name: str) -> None:
         response = await client.get("/v1/interventions", params=query)
         assert problem(response) == (400, "invalid-parameter")
         assert [each["name"] for each in response.json()["parameters"]] == [name]
 
 
 class TestMarketing:
-    async def told(self, client: httpx.AsyncClient, player: str = "p-1") -> dict[str, Any]:
+    async def told(self, client: Client, player: str = "p-1") -> dict[str, Any]:
         response = await client.get(f"/v1/players/{player}/marketing")
         assert response.status_code == 200, response.text
         told: dict[str, Any] = response.json()
         return told
 
     async def test_stays_away_from_when_it_is_asked_until_its_time(
-        self, client: httpx.AsyncClient, redis: Redis, clock: Clock
+        self, client: Client, redis: Redis, clock: Clock
     ) -> None:
         await endpoint(client, "platform")
         assert await self.told(client) == {"suppressed": False, "until": None}
