@@ -161,6 +161,75 @@ class Settings(BaseSettings):
         "all are.",
     )
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
+    kafka: str | None = Field(
+        default=None,
+        description="Kafka brokers, as HOST:PORT,HOST:PORT. None: one machine's Redis carries the events. With "
+        "brokers `tiltwatch worker` detects, and the service sends events there.",
+    )
+    kafka_group: str = Field(
+        default="tiltwatch",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Name of the workers' consumer group, which their changelog and transactions are named after.",
+    )
+    kafka_inputs: dict[str, str | None] = Field(
+        default={},
+        description="The platform's own topics and the mapping that reads each, as JSON: "
+        '{"platform.payments": "acme-payments"}; null for events in our own vocabulary. rg.events is always read.',
+    )
+    kafka_partitions: int = Field(
+        default=12,
+        ge=1,
+        le=1000,
+        description="Partitions of the topics that `tiltwatch kafka init` makes; all inputs must have as many.",
+    )
+    kafka_replication: int = Field(
+        default=1,
+        ge=1,
+        le=15,
+        description="Replicas of the topics that `tiltwatch kafka init` makes; 3 where brokers are to be lost.",
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How brokers are spoken to."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How the user is proven to the brokers, with SASL."
+    )
+    kafka_username: str | None = Field(default=None, description="User at the brokers, with SASL.")
+    kafka_password: SecretStr | None = Field(default=None, description="That user's password.")
+    kafka_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) that the brokers' are checked against, with SSL. None: the system's.",
+    )
+    worker_name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Name of this worker in reports; one that is kept over restarts. None: made of host and "
+        "process.",
+    )
+    worker_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65535,
+        description="Port on which a worker answers /healthz, /readyz and /metrics; 0 takes a free one.",
+    )
+    checkpoint_s: float = Field(
+        default=2,
+        gt=0,
+        le=60,
+        description="Seconds between the checkpoints of a worker: what a crash has it judge again.",
+    )
+    session_s: float = Field(
+        default=10,
+        ge=1,
+        le=300,
+        description="Seconds after which the brokers give a silent worker's partitions to others.",
+    )
+    merge_wait_s: float = Field(
+        default=2,
+        ge=0,
+        le=60,
+        description="Seconds for which events wait for older ones of another input topic.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines are written."
     )

@@ -1,0 +1,1 @@
+"""The distributed driver: the core on Kafka, run by Faust."""
