@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from detector.engine.engine import Engine
+from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
 from detector.ladder.ladder import Ladder, packaged_ladder
@@ -27,16 +27,24 @@ class Detection:
     scoring: Scoring | None = None  # the packaged one
     ladder: Ladder | None = None  # the packaged one
 
-    def engine(self, *, keep_records: bool) -> Engine:
-        """An engine without any player."""
+    def engine(
+        self,
+        *,
+        keep_records: bool,
+        grace_us: int = GRACE_US,
+        stored: Callable[[str], bytes | None] | None = None,
+    ) -> Engine:
+        """An engine without any player; `grace_us` and `stored` as the engine has them."""
         return Engine(
             self.rules,
             places=self.places,
             rates=self.rates,
             currencies=self.currencies,
+            grace_us=grace_us,
             scoring=self.scoring,
             ladder=self.ladder,
             keep_records=keep_records,
+            stored=stored,
         )
 
     def terms(self) -> dict[str, str]:

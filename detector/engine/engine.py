@@ -8,7 +8,7 @@ sessions. Drivers decide when to call which; what comes out does not depend on i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from operator import itemgetter
 from typing import Any
@@ -86,6 +86,10 @@ class Engine:
         How episodes make a score, and what a response asks for; the packaged ones where none are given.
     keep_records
         Whether to note which players were touched, for `records`.
+    stored
+        Finds the record of a player who is not in memory, None where there is none: idle players are then
+        let go of, for whoever drives the engine has stored what `records` gave. Without it they stay here,
+        folded up.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Engine:
         scoring: Scoring | None = None,
         ladder: Ladder | None = None,
         keep_records: bool = True,
+        stored: Callable[[str], bytes | None] | None = None,
     ) -> None:
         currencies = currencies or Currencies()
         self.grace_us = grace_us
@@ -147,6 +152,7 @@ class Engine:
         if self._timed and self.plan.eager and not self._kinds[Bet].latest_settled:
             self._quiet_us = min(self.plan.silences, default=NEVER)
         self._keeping = keep_records
+        self._stored = stored
         self._records = Records(self.plan, flush)
         self._players: dict[str, Player] = {}
         self._folded: dict[str, bytes] = {}
@@ -427,7 +433,7 @@ class Engine:
             record = self._folded.get(key)
             if record is not None and not self._records.blocked(record):
                 continue
-            p = self._player(key) if record is not None else self._players[key]
+            p = self._players.get(key) or self._player(key)
             if p.blocked or p.wake <= watermark:
                 self._settler.settle(p, watermark, final=True)
 
@@ -436,7 +442,8 @@ class Engine:
         self._swept_us = watermark_us
         idle = [p for p in self._players.values() if p.clock < watermark_us - IDLE_US and not p.touched]
         for p in idle:
-            self._folded[p.key] = self._records.write(p)
+            if self._stored is None:
+                self._folded[p.key] = self._records.write(p)
             del self._players[p.key]
 
     # What comes out, and what is stored
@@ -477,7 +484,8 @@ class Engine:
     def load(self, player: str, record: bytes) -> None:
         """Take a stored player back; StateError if the record cannot be read."""
         self._players.pop(player, None)
-        self._folded[player] = record
+        if self._stored is None:
+            self._folded[player] = record
         self._alarms.load(player, self._records.wake(record), self.ticked_us)
 
     def marks(self) -> bytes:
@@ -492,18 +500,20 @@ class Engine:
 
     def _peek(self, key: str) -> Player:
         """A known player, left folded up if it is."""
-        return self._players.get(key) or self._records.read(key, self._folded[key])
+        return self._players.get(key) or self._player(key, stay=True)
 
-    def _player(self, key: str) -> Player:
-        record = self._folded.pop(key, None)
+    def _player(self, key: str, *, stay: bool = False) -> Player:
+        record = self._folded.get(key) if self._stored is None else self._stored(key)
         p = (
             Player(key, len(self.plan.slots), self._records.fresh)
             if record is None
             else self._records.read(key, record)
         )
-        self._players[key] = p
+        if not stay:
+            self._folded.pop(key, None)
+            self._players[key] = p
         return p
 
     def __len__(self) -> int:
-        """How many players are known."""
+        """How many players are in memory."""
         return len(self._players) + len(self._folded)
