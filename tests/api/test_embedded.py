@@ -212,14 +212,14 @@ SERVE = """
 import sys
 from api.embedded import serve
 from api.settings import Settings
-serve(Settings(redis_url=sys.argv[1], port=int(sys.argv[2]), log_format="json"))
+serve(Settings(redis_url=sys.argv[1], port=int(sys.argv[2]), data_dir=sys.argv[3], log_format="json"))
 """
 
 
-def test_the_service_alone(valkey: Server, redis: Redis) -> None:
+def test_the_service_alone(valkey: Server, redis: Redis, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, valkey.url, str(port)]
+    command = [sys.executable, "-c", SERVE, valkey.url, str(port), str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
 
         def answers() -> bool:
