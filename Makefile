@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More than two cores have: half of what the tests of the service do is waiting for a disk.
 WORKERS ?= 3
+# Where tests look for Apache Kafka unless TILTWATCH_KAFKA_JARS says otherwise.
+KAFKA_JARS := $(or $(TILTWATCH_KAFKA_JARS),$(CURDIR)/.kafka)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test prove check bench lock clean
+.PHONY: help setup run test prove kafka check bench lock clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -31,6 +33,9 @@ test: setup ## the whole suite but the storms, under ten minutes on two cores
 prove: setup ## the storms: kills, bursts, floods
 	$(BIN)/pytest -m storm
 
+kafka: ## fetch Apache Kafka for the storms on it (needs Java 17 and Maven)
+	mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(KAFKA_JARS)'
+
 check: setup ## format, lint, types, layers, rules, mappings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,4 +55,4 @@ lock: ## renew the requirements files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra bench pyproject.toml -c requirements/base.txt -o requirements/bench.txt
 
 clean: ## remove what was built
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .kafka .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

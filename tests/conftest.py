@@ -16,7 +16,11 @@ from redis import Redis
 
 from api import logs
 from detector.drivers.valkey import Server
+from tests import brokers
+from tests.brokers import Broker, MockBroker, RealBroker
 from tests.stores import BACKENDS, Postgres, postgres_server, sqlite_store
+
+brokers.shelter()
 
 # Where a landing hangs on it, the same examples each time; at a desk new ones, which is how faults are found.
 settings.register_profile("steady", derandomize=True)
@@ -55,6 +59,39 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server: Postgres = request.getfixturevalue("postgres")
     with server.lent() as url:
         yield url
+
+
+@pytest.fixture
+def mock_kafka() -> Iterator[MockBroker]:
+    """librdkafka's mock cluster, without topics."""
+    with brokers.mock_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def real_kafka() -> Iterator[RealBroker]:
+    """An Apache Kafka of this test's own, without topics, to be stopped and started as one likes."""
+    reason = brokers.why_not_real(own=True)
+    if reason is not None:
+        pytest.skip(reason)
+    with brokers.real_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(params=["mock", pytest.param("real", marks=pytest.mark.storm)])
+def kafka(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Brokers without topics; every test that asks for them runs on the mock cluster and on a real Kafka.
+
+    The real one is the one that the environment names, or one of the test's own.
+    """
+    if request.param == "mock":
+        yield request.getfixturevalue("mock_kafka")
+        return
+    reason = brokers.why_not_real()
+    if reason is not None:
+        pytest.skip(reason)
+    with brokers.real_or_given_broker() as broker:
+        yield broker
 
 
 @pytest.fixture
