@@ -14,6 +14,7 @@ import typer
 from api.access import command as keys
 from api.audit import command as audit
 from api.demo import command as demo_aid
+from api.kafka import command as kafka
 from api.qa import command as qa
 from detector.cli import bench, replay, rules, schema, simulate
 from detector.cli import map as mapping
@@ -40,6 +41,7 @@ app.command("qa")(qa.command)
 app.add_typer(rules.app)
 app.add_typer(keys.app)
 app.add_typer(audit.app)
+app.add_typer(kafka.app)
 
 
 def _show_version(asked: bool) -> None:
@@ -88,6 +90,15 @@ def api() -> None:
     from api.settings import read_settings
 
     serve(read_settings())
+
+
+@app.command()
+def worker() -> None:
+    """Detect on Kafka, as one of as many workers as are needed; SIGTERM stops it in order."""
+    from api.settings import read_settings
+    from api.working import work
+
+    sys.exit(work(read_settings()))
 
 
 @app.command()

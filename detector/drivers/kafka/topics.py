@@ -42,11 +42,12 @@ class TopicSpec:
 
     name: str
     partitions: int | None
-    cleanup: Literal["delete", "compact"]
+    cleanup: Literal["delete", "compact", "compact,delete"]
     config: dict[str, str]
 
 
-_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 _BIG = {"max.message.bytes": str(8 * 2**20)}
 
 
@@ -54,9 +55,10 @@ def specs(group: str) -> list[TopicSpec]:
     """Every topic of ours."""
 
     def kept(name: str, days: int, partitions: int | None = None) -> TopicSpec:
-        return TopicSpec(name, partitions, "delete", {"retention.ms": str(days * _DAY_MS)} | _BIG)
+        age = {"retention.ms": str(days * _DAY_MS), "retention.bytes": "-1"}
+        return TopicSpec(name, partitions, "delete", age | _BIG)
 
-    def latest(name: str, partitions: int | None, **config: str) -> TopicSpec:
+    def latest(name: str, partitions: int | None, config: dict[str, str]) -> TopicSpec:
         return TopicSpec(name, partitions, "compact", config | _BIG)
 
     return [
@@ -66,8 +68,31 @@ def specs(group: str) -> list[TopicSpec]:
         kept(NOTES, 90),
         kept(INTERVENTIONS, 90),
         kept(DEAD, 90),
-        latest(RISKS, None),
-        latest(COMMANDS, 1),
-        latest(STATUS, 1),
-        latest(changelog(group), None, **{"segment.bytes": str(128 * 2**20)}),
+        latest(RISKS, None, {"segment.bytes": str(64 * 2**20)}),
+        latest(COMMANDS, 1, {}),
+        # Workers write every other second, and whoever wants the last word of each reads all that is left.
+        # Those that are gone for good are forgotten, which compaction alone would not do.
+        TopicSpec(
+            STATUS,
+            1,
+            "compact,delete",
+            {
+                "retention.ms": str(7 * _DAY_MS),
+                "segment.ms": str(_HOUR_MS),
+                "segment.bytes": str(16 * 2**20),
+            }
+            | _BIG,
+        ),
+        latest(
+            changelog(group),
+            None,
+            {
+                # What is being written is never compacted: the less of it, the less a worker has to restore.
+                "segment.bytes": str(128 * 2**20),
+                "min.cleanable.dirty.ratio": "0.3",
+                # Checkpoints of the last minute can be looked at, and no more, for all touched players come
+                # again with each of them.
+                "min.compaction.lag.ms": "60000",
+            },
+        ),
     ]
