@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from detector.drivers.kafka.topics import specs
 
+NEEDS_JAVA = 17
 PARTITIONS = 4
 GROUP = "tiltwatch"
 """The group of settings by default."""
@@ -282,19 +284,24 @@ class GivenBroker(Broker):
 
     def __init__(self, servers: str) -> None:
         super().__init__(servers)
-        before = sorted(self.topics().keys() & {each.name for each in specs(GROUP)})
+        self._theirs: frozenset[str] = frozenset()
+        self._theirs = frozenset(self.topics())
+        before = sorted(self._theirs & {each.name for each in specs(GROUP)})
         # They could be somebody's: nothing but what tests made is ever deleted.
         assert not before, f"{servers} has {', '.join(before)}; tests want brokers without our topics"
-        self._theirs = self.topics().keys()
+
+    def topics(self) -> dict[str, int]:
+        """Every topic that has come since, with how many partitions it has."""
+        return {name: count for name, count in super().topics().items() if name not in self._theirs}
 
     def clear(self) -> None:
         """Delete every topic that has come since."""
-        mine = sorted(self.topics().keys() - self._theirs)
+        mine = list(self.topics())
         if mine:
             admin = self._admin()
             for gone in admin.delete_topics(mine).values():
                 gone.result(ANSWER_S)
-            self._until(lambda: self.topics().keys() <= self._theirs, "topics go")
+            self._until(lambda: not self.topics(), "topics go")
 
 
 def find_jars() -> Path | None:
@@ -307,8 +314,8 @@ def why_not_real(*, own: bool = False) -> str | None:
     """Why no real Kafka can be had here, or none of our own, and what to do about it; None if it can."""
     if os.environ.get("TESTS_KAFKA") and not own:
         return None
-    if shutil.which("java") is None:
-        return "no real Kafka: there is no Java; install Java 17 and run `make kafka`"
+    if _java_version() < NEEDS_JAVA:
+        return f"no real Kafka: there is no Java {NEEDS_JAVA}; install it and run `make kafka`"
     if find_jars() is None:
         return "no real Kafka: its jars are not there; run `make kafka`"
     return None
@@ -353,6 +360,18 @@ def _kept(message: Any) -> Kept:
         message.offset(),
         message.timestamp()[1],
     )
+
+
+@functools.cache
+def _java_version() -> int:
+    """Of which version the Java on the path is, 0 where there is none."""
+    if shutil.which("java") is None:
+        return 0
+    told = subprocess.run(
+        ["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", told.stderr)
+    return 0 if found is None else int(found[1])
 
 
 def _java(jars: Path, heap_mb: int) -> list[str]:
