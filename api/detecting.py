@@ -12,7 +12,7 @@ from detector.drivers.rates import WatchedRates
 from detector.drivers.rulesets import WatchedRules
 from detector.drivers.streams import ARCHIVE
 from detector.engine.engine import Engine
-from detector.engine.places import read_places
+from detector.engine.places import Places, read_places
 from detector.events.money import Currencies
 from detector.language.pack import default_pack
 
@@ -30,11 +30,8 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     currencies = Currencies(settings.currencies)
     folder = settings.rules_dir or default_pack()
     rules = WatchedRules(folder, currencies)
-    watched = None if settings.rates_file is None else WatchedRates(settings.rates_file, currencies)
+    watched, places = read_rates_and_places(settings, currencies)
     rates = None if watched is None else watched.rates
-    places = read_places(settings.places_file, settings.jurisdiction, settings.brand_zones)
-    if settings.jurisdiction is None:
-        log.info("no jurisdiction is set: the local time of players of unknown place is taken to be UTC")
     options = Options(
         tick_every_s=settings.tick_every_s,
         alerts_kept=settings.alerts_kept,
@@ -59,6 +56,15 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
         rates=watched,
         rules=rules,
     )
+
+
+def read_rates_and_places(settings: Settings, currencies: Currencies) -> tuple[WatchedRates | None, Places]:
+    """The deployment's exchange rates and places; TiltwatchError where one cannot be used."""
+    watched = None if settings.rates_file is None else WatchedRates(settings.rates_file, currencies)
+    places = read_places(settings.places_file, settings.jurisdiction, settings.brand_zones)
+    if settings.jurisdiction is None:
+        log.info("no jurisdiction is set: the local time of players of unknown place is taken to be UTC")
+    return watched, places
 
 
 def detector(settings: Settings, redis_url: str, stop: threading.Event) -> None:

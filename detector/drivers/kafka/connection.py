@@ -15,7 +15,7 @@ class Connection:
     """Brokers, as `host:port` each, and what they ask for.
 
     `security` is Kafka's security protocol; `mechanism`, `username` and `password` go with SASL, `ca_file`
-    with SSL.
+    with SSL. `check_crcs`: whether the sums of what is read are checked.
     """
 
     servers: tuple[str, ...]
@@ -24,6 +24,7 @@ class Connection:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    check_crcs: bool = True
 
     @property
     def is_sealed(self) -> bool:
