@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP
 from mode import Service
+
+log = structlog.get_logger()
+
+_AGAIN_S = 1.0
 
 Restore = Callable[[set[int]], Awaitable[Mapping[TP, int]]]
 """Makes partitions ready and tells each input's next offset, where one is known."""
@@ -26,17 +32,29 @@ class OwnRecovery(Recovery):
     async def _restart_recovery(self) -> None:
         while not await self.wait_for_stopped(self.signal_recovery_start):  # type: ignore[arg-type]  # an event
             self.signal_recovery_start.clear()
-            generation = self._generation_id
             self.completed.clear()
             self.in_recovery = True
-            app: Any = self.app
-            restore: Restore = app.restore
             try:
-                places = await restore({tp.partition for tp in self.active_tps})
+                await self._restore(self._generation_id)
             finally:
                 self.in_recovery = False
-            if self.app.consumer_generation_id == generation:
-                await self._go_on(generation, places)
+
+    async def _restore(self, generation: int) -> None:
+        """Make what is assigned ready, as often as it takes while it stays assigned."""
+        app: Any = self.app
+        restore: Restore = app.restore
+        while not self.should_stop and not self.signal_recovery_start.is_set():
+            try:
+                places = await restore({tp.partition for tp in self.active_tps})
+                if self.app.consumer_generation_id == generation:
+                    await self._go_on(generation, places)
+                return
+            except (RebalanceAgain, IllegalStateError):
+                # Other partitions are on their way; those are restored next.
+                return
+            except KafkaError as error:
+                log.warning("partitions cannot be made ready", error=type(error).__name__)
+                await self.sleep(_AGAIN_S)
 
     async def _go_on(self, generation: int, places: Mapping[TP, int]) -> None:
         consumer = self.app.consumer
