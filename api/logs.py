@@ -8,6 +8,18 @@ from typing import Literal
 
 import structlog
 
+from detector.drivers.faults import where
+
+
+def _discreet(_: object, __: str, told: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of what libraries tell of an error, its type and where it came from: its words may repeat an event."""
+    found = told.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else found if isinstance(found, BaseException) else None
+    if error is not None:
+        told["error"], told["where"] = type(error).__name__, where(error)
+    told["event"] = str(told["event"]).partition("\n")[0]
+    return told
+
 
 def configure(style: Literal["console", "json"], level: str) -> None:
     """Send every log line, the libraries' too, to stderr in one style."""
@@ -33,7 +45,7 @@ def configure(style: Literal["console", "json"], level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _discreet],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -76,6 +77,10 @@ class _Beside(Service):
         self._worker = worker
         super().__init__(**kwargs)
 
+    async def on_start(self) -> None:
+        # Faust has its own idea of how much is to be told.
+        logging.getLogger().setLevel(logging.WARNING)
+
     async def on_stop(self) -> None:
         await self._worker.stop()
 
@@ -112,6 +117,9 @@ def run(
             await worker.take(message.tp, message.generation_id, event.value)
 
     loop.run_until_complete(worker.start())
+    # Players hold no cycles, and there are many of them: looking for some costs more than it finds.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
     supervisor = faust.Worker(
         app,
         _Beside(worker),
