@@ -28,8 +28,9 @@ from api.contests import endpoints as contests
 from api.contests.service import ContestsService
 from api.deployment import archive_dir, checkpoints_path, deploy
 from api.events import endpoints as events
+from api.events.brokers import KafkaEvents
 from api.events.foreign import ForeignFeeds
-from api.events.repository import EventsRepository
+from api.events.repository import RedisEvents
 from api.events.service import EventsService
 from api.health import endpoints as health
 from api.health.repository import HealthRepository
@@ -88,7 +89,9 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
     app.state.access = AccessService(store, audit, clock)
     app.state.limits = RequestLimits(redis, settings.request_limits)
     app.state.events = EventsService(
-        EventsRepository(redis, settings.backlog_limit, settings.dead_kept),
+        RedisEvents(redis, settings.backlog_limit, settings.dead_kept)
+        if deployment.line is None
+        else KafkaEvents(deployment.line),
         Decoder(Currencies(settings.currencies)),
         clock,
         settings.max_body_events,
@@ -114,13 +117,18 @@ def create_app(settings: Settings, redis_url: str, clock: Callable[[], int] = wa
         store,
         deployment.keyring,
         audit,
+        is_distributed=deployment.line is not None,
     )
     app.state.audit_reader = AuditReader(store, audit, checkpoints_path(settings), archive_dir(settings))
     app.state.counts = Counts()
-    app.state.metrics = MetricsService(store, redis, app.state.counts, clock)
-    app.state.rules = RulesService(redis, audit, settings.rules_dir or default_pack(), settings.currencies)
+    app.state.metrics = MetricsService(
+        store, redis, app.state.counts, clock, is_distributed=deployment.line is not None
+    )
+    app.state.rules = RulesService(
+        redis, audit, settings.rules_dir or default_pack(), settings.currencies, clock, deployment.line
+    )
     app.state.timeline = TimelineService(store, deployment.keyring, audit, clock, archive_dir(settings))
-    app.state.health = HealthService(HealthRepository(redis))
+    app.state.health = HealthService(HealthRepository(redis), clock, deployment.line)
     app.state.endpoints = EndpointsService(
         deployment.keyring, audit, clock, read_networks(settings.webhook_networks)
     )

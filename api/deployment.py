@@ -12,6 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api.audit.service import Audit
+from api.kafka.connecting import connection_of
+from api.kafka.line import Line
 from api.keyring import Keyring, read_keyring
 from api.settings import Settings
 from api.store.database import Store, sqlite_url
@@ -38,13 +40,16 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Deployment(Ground):
-    """What every part of the service works with."""
+    """What every part of the service works with; `line` is None where Redis carries the events."""
 
     redis_url: str
     redis: Redis
+    line: Line | None = None
 
     async def end(self) -> None:
         """Give connections back."""
+        if self.line is not None:
+            await self.line.close()
         await self.redis.aclose()
         await self.store.close()
 
@@ -63,11 +68,13 @@ def lay_ground(settings: Settings, clock: Callable[[], int] = wall_clock_us) -> 
 
 
 def deploy(settings: Settings, redis_url: str, clock: Callable[[], int] = wall_clock_us) -> Deployment:
-    """Put a deployment together; nothing is connected yet. Raises as `lay_ground`."""
+    """Put a deployment together; nothing is connected yet. Raises as `lay_ground` and `connection_of`."""
     ground = lay_ground(settings, clock)
     # A retried command may have been done the first time: whoever calls knows whether that is safe, not we.
     redis = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10, protocol=2)
-    return Deployment(settings, ground.store, ground.keyring, ground.audit, clock, redis_url, redis)
+    connection = connection_of(settings)
+    line = None if connection is None else Line(connection)
+    return Deployment(settings, ground.store, ground.keyring, ground.audit, clock, redis_url, redis, line)
 
 
 def store_url(settings: Settings) -> str:

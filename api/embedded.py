@@ -75,6 +75,11 @@ def run(settings: Settings, company: Company | None = None) -> None:
         Something cannot start, or Redis or the detector ended by itself: better to end with it than to take
         in events that nobody looks at.
     """
+    if settings.kafka is not None:
+        raise SettingsError(
+            f"{PREFIX}KAFKA is set: start `tiltwatch api`, `tiltwatch backoffice` and `tiltwatch worker`, "
+            "which work together on Kafka; `tiltwatch run` does without"
+        )
     logs.configure(settings.log_format, settings.log_level)
     # While Redis reads a long log nothing else listens to signals yet.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

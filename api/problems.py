@@ -22,6 +22,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.kafka.line import BrokersAway
+
 log = structlog.get_logger()
 
 COMPONENT = "#/components/schemas/{name}"
@@ -88,6 +90,7 @@ TOO_MANY_EVENTS = Kind("too-many-events", 413, "The body holds too many events")
 UNSUPPORTED_BODY = Kind("unsupported-body", 415, "Bodies of this kind are not read here")
 INTERNAL = Kind("internal", 500, "The service failed")
 BACKLOG_FULL = Kind("backlog-full", 503, "Too many events wait for the detector")
+BROKERS_UNAVAILABLE = Kind("brokers-unavailable", 503, "The Kafka brokers do not answer")
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store does not answer")
 NOT_READY = Kind("not-ready", 503, "Not ready")
 
@@ -168,6 +171,14 @@ def install(app: FastAPI) -> None:
             STORE_UNAVAILABLE,
             "Nothing is known to be stored of this request; send it again.",
             retry_after_s=2,
+        ).response()
+
+    @app.exception_handler(BrokersAway)
+    async def _brokers(_: Request, __: Exception) -> Response:
+        return Problem(
+            BROKERS_UNAVAILABLE,
+            "Nothing is known to be stored of this request; send it again.",
+            retry_after_s=5,
         ).response()
 
 

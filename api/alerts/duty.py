@@ -21,7 +21,9 @@ from api.backoffice.deadlines import escalate_due
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
 from api.interventions import repository as owed
+from api.kafka.line import Outgoing
 from api.webhooks.outbox import Outbox
+from detector.drivers.kafka import topics
 from detector.drivers.streams import ALERTS, INTERVENTIONS, NOTES, SERVICE, TAKEN_OVER, read_instant
 
 log = structlog.get_logger()
@@ -48,6 +50,7 @@ class TakingOver:
     def __init__(self, deployment: Deployment, lease: OfficeLease, wait_ms: int = WAIT_MS) -> None:
         self._store = deployment.store
         self._redis = deployment.redis
+        self._line = deployment.line
         self._lease = lease
         self._wait_ms = wait_ms
         self._bridge = Bridge(
@@ -121,10 +124,16 @@ class TakingOver:
             rows = await owed.off_stream(session, BATCH)
         if not rows:
             return
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for row in rows:
-                pipe.xadd(INTERVENTIONS, {"i": row.body})
-            await pipe.execute()
+        if self._line is not None:
+            # The bridge brings them back, and what is there already is taken once.
+            await self._line.send(
+                [Outgoing(topics.INTERVENTIONS, row.body.encode(), row.player.encode()) for row in rows]
+            )
+        else:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                for row in rows:
+                    pipe.xadd(INTERVENTIONS, {"i": row.body})
+                await pipe.execute()
         async with self._store.write() as session:
             await self._lease.check(session)
             await owed.put_on_stream(session, [row.id for row in rows])

@@ -20,6 +20,7 @@ from api.consent.service import ConsentService
 from api.contests.duty import OverdueContests
 from api.deployment import Deployment, deployed
 from api.idempotency.duty import Forgetting
+from api.kafka.duties import on_kafka
 from api.notifications.service import follow_settings
 from api.referrals.duty import Acknowledgements
 from api.referrals.service import CREATED, ReferralsService, address_of
@@ -43,6 +44,7 @@ def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     )
     consent = ConsentService(deployment, outbox, referrals)
     return [
+        *on_kafka(deployment, lease),
         TakingOver(deployment, lease),
         Deadlines(deployment, lease),
         OverdueContests(deployment, lease),

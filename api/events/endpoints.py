@@ -17,6 +17,7 @@ from api.metrics.counting import Counts
 from api.problems import (
     BACKLOG_FULL,
     BODY_TOO_LARGE,
+    BROKERS_UNAVAILABLE,
     COMPONENT,
     INVALID_PARAMETER,
     MALFORMED_BODY,
@@ -86,6 +87,7 @@ def _foreign(request: Request) -> ForeignFeeds:
             TOO_MANY_EVENTS,
             UNSUPPORTED_BODY,
             BACKLOG_FULL,
+            BROKERS_UNAVAILABLE,
             STORE_UNAVAILABLE,
             *PROBLEMS,
         ),
@@ -101,7 +103,7 @@ async def take_events(
     """Take events in.
 
     Each is accepted, repeated or rejected by itself; what is accepted is on disk before the answer. Sending
-    the same events again is safe: they are told as repeats.
+    the same events again is safe: they are told as repeats, or, in front of Kafka, recognised later on.
     """
     body = await bodies.read(request, request.app.state.settings.max_body_bytes)
     originals = bodies.split(body, request.headers)

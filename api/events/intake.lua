@@ -1,21 +1,21 @@
 -- Takes a chunk of events in one step: tells new ones from repeats and appends the new ones to the stream.
 --
 -- KEYS  the stream, then the hashes of ids seen, this period's first
--- ARGV  receipt in µs, seconds a hash lives after its last write, most entries the stream may hold,
---       then for each event its identity (empty: it has none), its fingerprint and its bytes as they came
+-- ARGV  seconds a hash lives after its last write, most entries the stream may hold, then for each event its
+--       identity (empty: it has none), its fingerprint, its bytes as they came and its receipt in µs
 -- Returns a digit for each event, 0 (taken), 1 (seen before) or 2 (seen before with other content), in one
 -- string; or nothing at all, with nothing taken, when the stream is full.
 
 local stream, present = KEYS[1], KEYS[2]
-local count = (#ARGV - 3) / 3
+local count = (#ARGV - 2) / 4
 
-if redis.call('XLEN', stream) + count > tonumber(ARGV[3]) then
+if redis.call('XLEN', stream) + count > tonumber(ARGV[2]) then
   return false
 end
 
 local identities = {}
 for i = 1, count do
-  identities[i] = ARGV[3 * i + 1]
+  identities[i] = ARGV[4 * i - 1]
 end
 
 local known = {}
@@ -30,9 +30,9 @@ end
 
 local verdicts, fresh = {}, {}
 for i = 1, count do
-  local identity, print, original = identities[i], ARGV[3 * i + 2], ARGV[3 * i + 3]
+  local identity, print, original, received = identities[i], ARGV[4 * i], ARGV[4 * i + 1], ARGV[4 * i + 2]
   if identity == '' or not known[identity] then
-    redis.call('XADD', stream, '*', 'e', original, 'r', ARGV[1])
+    redis.call('XADD', stream, '*', 'e', original, 'r', received)
     if identity ~= '' then
       known[identity] = print
       fresh[#fresh + 1] = identity
@@ -46,7 +46,7 @@ end
 
 if #fresh > 0 then
   redis.call('HSET', present, unpack(fresh))
-  redis.call('EXPIRE', present, ARGV[2])
+  redis.call('EXPIRE', present, ARGV[1])
 end
 
 return table.concat(verdicts)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import xxhash
-
 from api.events import repository
-from api.events.repository import EventsRepository, NewEvent
+from api.events.repository import EventsRepository, NewEvent, new_event
 from api.events.schemas import EventResult, IntakeReport
 from api.problems import BACKLOG_FULL, TOO_MANY_EVENTS, Problem
 from detector.events.decode import CONFLICT, Decoder, Refusal
-from detector.events.identity import identity
 from detector.events.instants import to_datetime
-from detector.events.vocabulary import AnyEvent, Tick
+from detector.events.vocabulary import AnyEvent
 
 CHUNK = 500
 """Events stored in one step, during which Redis serves nobody else (about 2 ms)."""
 
 
 class EventsService:
-    """Intake in embedded mode, where repeats are told at the door.
+    """Intake.
 
     Parameters
     ----------
+    repository
+        Where events go. Repeats are told as far as it tells them.
     clock
         Tells the wall clock, in µs since the epoch.
     """
@@ -78,8 +77,8 @@ class EventsService:
                 decoded.append(event)
                 continue
             decoded.append((event, original))
-            fresh.append(_new_event(event, self._decoder.content, original))
-        verdicts = await self._repository.append(fresh, received_us) if fresh else b""
+            fresh.append(new_event(event, self._decoder.content, original, received_us))
+        verdicts = await self._repository.append(fresh) if fresh else b""
         if verdicts is None:
             raise Problem(BACKLOG_FULL, "Nothing is lost; send the request again later.", retry_after_s=5)
         refusals: list[Refusal] = []
@@ -126,10 +125,3 @@ class _Letters:
             return []
         self._kept.add((refusal.reason, message))
         return [Refusal(refusal.reason, refusal.detail, message)]
-
-
-def _new_event(event: AnyEvent, content: int, original: bytes) -> NewEvent:
-    if isinstance(event, Tick):  # time passing twice is no repeat
-        return NewEvent(b"", b"", original)
-    name = xxhash.xxh3_64_digest(event.player.encode()) + identity(event.source, event.id).to_bytes(8)
-    return NewEvent(name, content.to_bytes(8), original)

@@ -24,10 +24,10 @@ async def is_alive() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", responses=documented(NOT_READY))
+@router.get("/readyz", response_model_exclude_unset=True, responses=documented(NOT_READY))
 async def is_ready(service: Annotated[HealthService, Depends(_service)]) -> Checks:
     """Whether events are taken in and judged."""
     checks = await service.checks()
     if checks.waiting:
-        raise Problem(NOT_READY, "; ".join(checks.waiting), checks=checks.model_dump())
+        raise Problem(NOT_READY, "; ".join(checks.waiting), checks=checks.model_dump(exclude_unset=True))
     return checks

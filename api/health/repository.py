@@ -6,11 +6,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from api.kafka.workers import WorkerTold, live_workers
 from detector.drivers.streams import DETECTOR
 
 
 class HealthRepository:
-    """The detector's lease, which Redis lets go some seconds after the detector's last sign."""
+    """The workers, or the detector's lease, which Redis lets go some seconds after its last sign."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -19,3 +20,7 @@ class HealthRepository:
         """`loading` or `running`; None when no detector gave a sign lately."""
         state: Any = await self._redis.hget(DETECTOR, "state")
         return None if state is None else state.decode()
+
+    async def workers(self, now_us: int) -> list[WorkerTold]:
+        """The workers on Kafka that gave a sign lately."""
+        return await live_workers(self._redis, now_us)

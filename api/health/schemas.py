@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Alive(BaseModel):
@@ -17,9 +17,18 @@ class Checks(BaseModel):
     """Each part the service needs; it is ready when all are `ok`."""
 
     redis: Literal["ok", "unreachable"]
-    detector: Literal["ok", "loading", "absent", "unknown"]
+    detector: Literal["ok", "loading", "absent", "unknown", "recovering", "incomplete"]
+    kafka: Annotated[
+        Literal["ok", "unreachable", "topics missing"], Field(description="Only where there are brokers.")
+    ] = "ok"
 
     @property
     def waiting(self) -> list[str]:
-        """The parts that are not ready, with their state."""
-        return [f"{part}: {state}" for part, state in self if state != "ok"]
+        """The parts that are not ready, with their state and what it means where that is not plain."""
+        return [f"{part}: {_TOLD.get(state, state)}" for part, state in self if state != "ok"]
+
+
+_TOLD = {
+    "recovering": "recovering, workers read back what they kept of players",
+    "incomplete": "incomplete, no worker has some of the partitions",
+}

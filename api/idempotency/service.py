@@ -29,6 +29,9 @@ CLAIM_US = MINUTE_US
 KEPT_US = 48 * HOUR_US
 """How long an answer is kept."""
 
+REPLAYED = "Idempotent-Replayed"
+"""The header of an answer that was given before."""
+
 PROBLEMS = (KEY_IN_FLIGHT, KEY_REUSED)
 
 Work = Callable[[AsyncSession], Awaitable[BaseModel]]
@@ -130,7 +133,7 @@ def _context(principal: str, key: str) -> str:
 
 
 def _response(status: int, body: bytes, *, replayed: bool = False) -> Response:
-    headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    headers = {REPLAYED: "true"} if replayed else {}
     return Response(body, status, headers=headers, media_type="application/json")
 
 

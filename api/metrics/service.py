@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from redis.asyncio import Redis
 
 from api.backoffice.office import LASTS_S
+from api.kafka.workers import live_workers
 from api.metrics import repository
 from api.metrics.counting import Counts
 from api.store.database import Store
@@ -21,7 +22,16 @@ FRESH_US = 5_000_000
 class MetricsService:
     """Counts of this process, and gauges of what all processes share."""
 
-    def __init__(self, store: Store, redis: Redis, counts: Counts, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        redis: Redis,
+        counts: Counts,
+        clock: Callable[[], int],
+        *,
+        is_distributed: bool = False,
+    ) -> None:
+        self._is_distributed = is_distributed
         self._store = store
         self._redis = redis
         self._counts = counts
@@ -47,6 +57,20 @@ class MetricsService:
         backlog = gauge("backlog", "Events that a reader of the stream has yet to read.", "reader")
         for reader, count in (await repository.backlog(self._redis)).items():
             backlog.labels(reader).set(count)
+        if self._is_distributed:
+            live = await live_workers(self._redis, now_us)
+            states = gauge("workers", "Workers that gave a sign lately.", "state")
+            for state in ("recovering", "running"):
+                states.labels(state).set(sum(each.state == state for each in live))
+            partitions = [each for worker in live for each in worker.partitions.values()]
+            gauge("workers_partitions", "Partitions that they have.").set(len(partitions))
+            gauge("workers_lag", "Records of the inputs that they have yet to read.").set(
+                sum(each.lag for each in partitions)
+            )
+            marks = [each.watermark_us for each in partitions if (each.watermark_us or 0) > 0]
+            if marks:
+                oldest = gauge("workers_watermark_age_seconds", "Age of the watermark furthest behind.")
+                oldest.set((now_us - min(mark for mark in marks if mark is not None)) / 1e6)
         async with self._store.read() as session:
             alerts = gauge(
                 "alerts", "Alerts, by how the work on them stands.", "severity", "audience", "stage"

@@ -31,6 +31,8 @@ _SUBJECTS: Mapping[str, str] = {
     "partner.down": "Messages do not get through",
     "partner.up": "Messages get through again",
     "delivery.given_up": "A message was given up",
+    "scoring.stopped": "Nobody is being scored any more",
+    "scoring.resumed": "Scoring goes on again",
     "endpoint.test": "A test",
 }
 _LONGEST_VALUE = 128

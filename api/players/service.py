@@ -12,6 +12,7 @@ from api.access.roles import Scope
 from api.access.service import Principal
 from api.audit.service import Audit
 from api.keyring import Keyring
+from api.players.known import since_when
 from api.players.repository import PlayersRepository
 from api.players.schemas import RiskQuery
 from api.problems import FORBIDDEN, UNKNOWN_PLAYER, Problem
@@ -22,6 +23,7 @@ from detector.language.rule import Rule
 from detector.score.case import make_case
 from detector.score.explain import explain
 from detector.score.scoring import Scoring, scoring_beside
+from detector.score.standing import Risk
 
 
 class Grounds:
@@ -56,7 +58,10 @@ class PlayersService:
         store: Store,
         keyring: Keyring,
         audit: Audit,
+        *,
+        is_distributed: bool = False,
     ) -> None:
+        self._is_distributed = is_distributed
         self._store = store
         self._keyring = keyring
         self._audit = audit
@@ -78,6 +83,8 @@ class PlayersService:
         if needed not in who.scopes:
             raise Problem(FORBIDDEN, f"It takes {needed}.")
         snapshot, running = await self._repository.risk(player)
+        if snapshot is None and self._is_distributed:
+            snapshot = await self._nothing_held(player)
         if snapshot is None:
             raise Problem(UNKNOWN_PLAYER, "No event of this player has been judged here.")
         # Reading the rules takes a while, once.
@@ -91,3 +98,11 @@ class PlayersService:
                 subject = f"player:{self._keyring.pseudonym(player)}"
                 self._audit.tell(session, who.actor, "player.viewed", subject, reader=query.reader)
         return answer
+
+    async def _nothing_held(self, player: str) -> Risk | None:
+        """A player of whom no rule has held yet; None: none that is known.
+
+        Workers keep their players to themselves, so what is archived says who there is.
+        """
+        async with self._store.read() as session:
+            return None if await since_when(session, player) is None else Risk(player, 0, [])

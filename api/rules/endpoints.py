@@ -10,16 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.access.asking import PROBLEMS, allowed
 from api.access.service import Principal
 from api.idempotency.service import PROBLEMS as IDEMPOTENCY
-from api.idempotency.service import Idempotent
+from api.idempotency.service import REPLAYED, Idempotent
 from api.problems import (
     BODY_TOO_LARGE,
+    BROKERS_UNAVAILABLE,
     INVALID_PARAMETER,
     RULES_CHANGED,
     RULES_UNFIT,
     STORE_UNAVAILABLE,
     documented,
 )
-from api.rules.schemas import Activated, Activation, RulesInForce
+from api.rules.schemas import Activated, ActivatedOnWorkers, Activation, RulesInForce
 from api.rules.service import RulesService
 
 router = APIRouter(prefix="/v1", tags=["rules"])
@@ -33,7 +34,7 @@ def _service(request: Request) -> RulesService:
 Service = Annotated[RulesService, Depends(_service)]
 
 
-@router.get("/rules", responses=documented(*PROBLEMS, STORE_UNAVAILABLE))
+@router.get("/rules", response_model_exclude_unset=True, responses=documented(*PROBLEMS, STORE_UNAVAILABLE))
 async def read_rules(
     _: Annotated[Principal, Depends(allowed("rules:read"))], service: Service
 ) -> RulesInForce:
@@ -44,7 +45,7 @@ async def read_rules(
 @router.post(
     "/rules/activate",
     status_code=202,
-    response_model=Activated,
+    response_model=Activated | ActivatedOnWorkers,
     responses=documented(
         INVALID_PARAMETER,
         *PROBLEMS,
@@ -52,6 +53,7 @@ async def read_rules(
         RULES_UNFIT,
         *IDEMPOTENCY,
         BODY_TOO_LARGE,
+        BROKERS_UNAVAILABLE,
         STORE_UNAVAILABLE,
     ),
 )
@@ -65,6 +67,9 @@ async def activate_rules(
 
     They are checked and their tests are run first; what is found is answered as `findings`. The detector then
     reads them again and refuses a set that was changed meanwhile; `GET /v1/rules` says what came of it.
+
+    In front of Kafka the rules are sent to all workers, who change over at one event time some seconds ahead;
+    the answer comes when they have, or after 10 s with who has not.
     """
     checked = ""
 
@@ -75,4 +80,13 @@ async def activate_rules(
     async def work(session: AsyncSession) -> Activated:
         return await service.activate(session, checked, who.actor)
 
-    return await once.run(who, work, status=202, first=check)
+    answer = await once.run(who, work, status=202, first=check)
+    if not service.is_distributed:
+        return answer
+    settled = await service.settled(ActivatedOnWorkers.model_validate_json(bytes(answer.body)))
+    return Response(
+        settled.model_dump_json(),
+        answer.status_code,
+        headers={name: answer.headers[name] for name in (REPLAYED,) if name in answer.headers},
+        media_type="application/json",
+    )

@@ -46,6 +46,15 @@ class Refused(BaseModel):
     ]
 
 
+class WorkerRules(BaseModel):
+    """What a worker says of the rules it runs."""
+
+    worker: str
+    state: Literal["recovering", "running", "stopping"]
+    set: Annotated[str | None, Field(description="Null: its partitions differ at this moment.")]
+    said_at: str
+
+
 class RulesInForce(BaseModel):
     """The rules that are in force, those that lie in the folder, and what is in between."""
 
@@ -53,6 +62,10 @@ class RulesInForce(BaseModel):
     wanted: Annotated[str | None, Field(description="Asked for, and not yet taken up.")]
     refused: Refused | None
     on_disk: Annotated[str | None, Field(description="The set in the folder; null: it cannot be read.")]
+    workers: Annotated[
+        list[WorkerRules],
+        Field(description="The workers on Kafka that are at work; only where there are any."),
+    ] = []
 
 
 class Activation(BaseModel):
@@ -73,3 +86,13 @@ class Activated(BaseModel):
 
     set: str
     state: Literal["wanted", "running"]
+
+
+class ActivatedOnWorkers(Activated):
+    """The same in front of Kafka, where each partition changes over when it comes to the event time given."""
+
+    effective_from: str
+    waiting_for: Annotated[
+        list[str],
+        Field(description="Workers that do not run it everywhere yet; empty too while none is there."),
+    ] = []

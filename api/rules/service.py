@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit.service import Audit
+from api.kafka.line import Line, Outgoing
+from api.kafka.workers import live_workers
 from api.problems import RULES_CHANGED, RULES_UNFIT, Problem
 from api.rules import repository
 from api.rules.checking import Verdict, look_through_beside
-from api.rules.schemas import Activated, Activation, Refused, RulesInForce, Running, RunningRule
-from detector.drivers.rulesets import rule_set_id
+from api.rules.schemas import (
+    Activated,
+    ActivatedOnWorkers,
+    Activation,
+    Refused,
+    RulesInForce,
+    Running,
+    RunningRule,
+    WorkerRules,
+)
+from detector.drivers.kafka.topics import COMMANDS
+from detector.drivers.rulesets import id_of, rule_set_files, rule_set_id
 from detector.errors import InputError
 from detector.events.instants import rfc3339_ms
 
 MOST_FINDINGS = 100
+LEAD_US = 3_000_000
+"""How far ahead the event time lies at which workers change over: all have to have the rules by then."""
+WAIT_S = 10.0
+"""How long an answer waits for the workers, who come to that time with the next event or tick."""
+LOOK_EVERY_S = 0.2
 
 
 class RulesService:
@@ -31,14 +49,33 @@ class RulesService:
         Where they lie.
     currencies
         The deployment's own.
+    clock
+        Tells the wall clock, in µs since the epoch.
+    line
+        To the brokers whose workers run the rules; None where a detector beside the service does.
     """
 
-    def __init__(self, redis: Redis, audit: Audit, folder: Path, currencies: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        audit: Audit,
+        folder: Path,
+        currencies: Mapping[str, int],
+        clock: Callable[[], int],
+        line: Line | None,
+    ) -> None:
+        self._clock = clock
+        self._line = line
         self._redis = redis
         self._audit = audit
         self._folder = folder
         self._currencies = currencies
         self._turn = asyncio.Lock()
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether workers on Kafka run the rules."""
+        return self._line is not None
 
     async def in_force(self) -> RulesInForce:
         """What runs, what was asked for and what lies there."""
@@ -54,12 +91,18 @@ class RulesService:
         refused = (
             None if told.refused is None else Refused.model_validate({"set": told.refused, "why": told.why})
         )
-        return RulesInForce(
+        found = RulesInForce(
             running=running,
             wanted=told.wanted,
             refused=refused,
             on_disk=await asyncio.to_thread(self._on_disk),
         )
+        if self._line is not None:
+            found.workers = [
+                WorkerRules(worker=each.worker, state=each.state, set=each.rules, said_at=rfc3339_ms(each.at))
+                for each in await live_workers(self._redis, self._clock())
+            ]
+        return found
 
     async def check(self, wanted: Activation) -> str:
         """Look the folder through; the id of its set.
@@ -81,13 +124,48 @@ class RulesService:
         return verdict.set
 
     async def activate(self, session: AsyncSession, checked: str, actor: str) -> Activated:
-        """Ask the detector for a set that was checked."""
+        """Ask the detector for a set that was checked; BrokersAway where workers cannot be asked."""
         told = await repository.report(self._redis)
         if told.running == checked and told.wanted in (None, checked):
-            return Activated(set=checked, state="running")
-        self._audit.tell(session, actor, "rules.asked_for", f"rules:{checked}", running=told.running)
-        await repository.ask(self._redis, checked, actor)
-        return Activated(set=checked, state="wanted")
+            return self._answer(checked, "running", told.effective_from_us)
+        from_us = 0 if self._line is None else self._clock() + LEAD_US
+        since = {} if self._line is None else {"effective_from": rfc3339_ms(from_us)}
+        self._audit.tell(session, actor, "rules.asked_for", f"rules:{checked}", running=told.running, **since)
+        if self._line is not None:
+            await self._publish(self._line, checked, actor, from_us)
+        await repository.ask(self._redis, checked, actor, from_us)
+        return self._answer(checked, "wanted", from_us)
+
+    async def settled(self, asked: ActivatedOnWorkers) -> ActivatedOnWorkers:
+        """What was asked for, once all workers at work run it, or as it stands after a while."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + WAIT_S
+        while True:
+            live = await live_workers(self._redis, self._clock())
+            asked.waiting_for = [each.worker for each in live if each.rules != asked.set]
+            asked.state = "wanted" if asked.waiting_for or not live else "running"
+            if asked.state == "running" or loop.time() >= until_s:
+                return asked
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _publish(self, line: Line, checked: str, actor: str, from_us: int) -> None:
+        """Send workers the files, and when to take them up."""
+        files = await asyncio.to_thread(rule_set_files, self._folder)
+        if id_of(files) != checked:
+            raise Problem(RULES_CHANGED, "They are being changed.", on_disk=id_of(files))
+        texts = {name: data.decode() for name, data in files.items()}
+        said = {"by": actor, "at": self._clock()}
+        rules = msgspec.json.encode({"kind": "rules", "set": checked, "files": texts, **said})
+        change = msgspec.json.encode({"kind": "activate", "set": checked, "effective_from": from_us, **said})
+        await repository.keep_files(self._redis, checked, msgspec.json.encode(texts))
+        await line.send(
+            [Outgoing(COMMANDS, rules, f"rules:{checked}".encode()), Outgoing(COMMANDS, change, b"activate")]
+        )
+
+    def _answer(self, checked: str, state: Literal["wanted", "running"], from_us: int) -> Activated:
+        if self._line is None:
+            return Activated(set=checked, state=state)
+        return ActivatedOnWorkers(set=checked, state=state, effective_from=rfc3339_ms(from_us))
 
     def _on_disk(self) -> str | None:
         try:

@@ -7,7 +7,7 @@ a hash of their bytes, so that who asks for a set and who reads it mean the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from detector.events.money import Currencies
 from detector.ladder.ladder import LADDER_FILE, Ladder, ladder_beside
 from detector.language.pack import load_rules, packs_dir, rule_files
 from detector.language.rule import Rule
-from detector.language.source import Fault, Mapping, Scalar, read_file, read_source
+from detector.language.source import Fault, Scalar, read_file, read_source
+from detector.language.source import Mapping as Node
 from detector.score.scoring import SCORE_FILE, Scoring, scoring_beside
 
 log = structlog.get_logger()
@@ -59,20 +60,29 @@ class RuleSet:
     faces: list[RuleFace]
 
 
-def rule_set_id(folder: Path) -> str:
-    """The id of the set that lies in a folder now; InputError where it cannot be read."""
-    found = hashlib.sha256()
+def rule_set_files(folder: Path) -> dict[str, bytes]:
+    """The files of the set that lies in a folder now, by name; InputError where they cannot be read."""
     try:
         files = {str(path.relative_to(folder)): path for path in rule_files(folder)}
         for name in (SCORE_FILE, LADDER_FILE):
             own = folder / name
             files[name] = own if own.is_file() else packs_dir() / name
-        for name, path in sorted(files.items()):
-            data = path.read_bytes()
-            found.update(f"{len(name)} {name} {len(data)} ".encode() + data)
+        return {name: path.read_bytes() for name, path in sorted(files.items())}
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror or error}") from None
+
+
+def id_of(files: Mapping[str, bytes]) -> str:
+    """The id of the set that consists of these files."""
+    found = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        found.update(f"{len(name)} {name} {len(data)} ".encode() + data)
     return f"rs_{found.hexdigest()[:32]}"
+
+
+def rule_set_id(folder: Path) -> str:
+    """The id of the set that lies in a folder now; InputError where it cannot be read."""
+    return id_of(rule_set_files(folder))
 
 
 def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
@@ -147,12 +157,18 @@ class Changing:
     def tell(self, high_us: int, now_us: int) -> None:
         """Have it known which set runs, and from which event time on where that is new."""
         running = self._rules.set
-        known: Any = self._redis.hget(RULES, "set")
+        found: Any = self._redis.hmget(RULES, ["set", "wanted"])
+        known, asked = found
         told: dict[Any, Any] = {"set": running.id, "rules": msgspec.json.encode(running.faces)}
+        if asked is not None and asked.decode().partition(" ")[0] == running.id:
+            # What was asked for is answered with the set itself, or a reader between the two finds neither.
+            told["answered"] = asked
         if known != running.id.encode():
             told |= {"effective_from": high_us, "since": now_us, "before": known or b""}
         with self._lease.transaction() as pipe:
             pipe.hset(RULES, mapping=told)
+            if "answered" in told:
+                pipe.hdel(RULES, "refused", "why")
 
     def look(self, make_engine: Callable[[], object]) -> bool:
         """See whether another set is wanted and take it; True if it is in force from now on."""
@@ -163,6 +179,9 @@ class Changing:
         wanted = asked.decode().partition(" ")[0]
         is_new = wanted != self._rules.set.id
         why = self._rules.change(wanted, make_engine) if is_new else None
+        if is_new and why is None:
+            log.info("other rules are in force", rules=len(self._rules.set.rules))
+            return True
         with self._lease.transaction() as pipe:
             pipe.hset(RULES, "answered", asked)
             if why is None:
@@ -171,9 +190,7 @@ class Changing:
                 pipe.hset(RULES, mapping={"refused": wanted, "why": why})
         if why is not None:
             log.error("other rules were asked for and the old ones go on", why=why)
-        elif is_new:
-            log.info("other rules are in force", rules=len(self._rules.set.rules))
-        return is_new and why is None
+        return False
 
 
 def _face(rule: Rule) -> RuleFace:
@@ -196,10 +213,10 @@ def _params(path: Path) -> dict[str, dict[str, str]]:
     """The tunables of a rule file as they are written: value, min and max of each."""
     root = read_source(read_file(path))
     params = next((node for key, node in root if key.text == "params"), None)
-    if not isinstance(params, Mapping):
+    if not isinstance(params, Node):
         return {}
     return {
         name.text: {key.text: part.text for key, part in node if isinstance(part, Scalar)}
         for name, node in params
-        if isinstance(node, Mapping)
+        if isinstance(node, Node)
     }

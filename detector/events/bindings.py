@@ -76,7 +76,7 @@ def decode_kafka(
     received_at
         As for `Decoder.decode`.
     """
-    message = _from_kafka(headers, value)
+    message = from_kafka(headers, value)
     if isinstance(message, Refusal):
         return message
     event = decoder.decode(message, received_at)
@@ -90,7 +90,8 @@ def decode_kafka(
     return Refusal("wrong_field", in_envelope(detail) if wrapped else detail, message)
 
 
-def _from_kafka(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> bytes | Refusal:
+def from_kafka(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> bytes | Refusal:
+    """The event of a Kafka message as JSON: its value, or the envelope of a CloudEvent in binary mode."""
     given = [(name.lower(), text or b"") for name, text in headers if text is not None]
     content_type = b", ".join(text for name, text in given if name == "content-type").decode("latin-1")
     if content_type.lower().startswith(_OF_CLOUDEVENTS):

@@ -1,0 +1,1 @@
+"""The service in front of Kafka and behind it: what it sends there, and what it takes over from there."""
