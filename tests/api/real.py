@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 
@@ -31,6 +32,8 @@ class Service:
     keys: Mapping[Role, str]
     app: FastAPI
     loop: asyncio.AbstractEventLoop
+    client: httpx.Client
+    """One for all requests: each of its own would read every certificate of the machine first."""
 
     def headers(self, role: Role) -> dict[str, str]:
         """What a client of this role sends."""
@@ -62,6 +65,8 @@ def real_service(
     app = create_app(made, redis_url, clock=clock)
     app.state.deployed = made, redis_url, clock
     listening = socket.create_server(("127.0.0.1", 0))
+    # As the service itself does: else the body of each answer waits 40 ms for the receipt of its head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     running = server(app)
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -79,7 +84,9 @@ def real_service(
             return {role: await issue(app, role) for role in ROLES}
 
         found = asyncio.run_coroutine_threadsafe(keys(), loops[0]).result(20)
-        yield Service(f"http://127.0.0.1:{port}", port, found, app, loops[0])
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=60) as client:
+            yield Service(url, port, found, app, loops[0], client)
     finally:
         running.should_exit = True
         thread.join(20)

@@ -31,7 +31,7 @@ def ask(service: Service, route: str, headers: dict[str, str]) -> httpx.Response
         path = path.replace(name, value)
     body = b"{}" if method == "POST" else None
     sent = headers | {"content-type": "application/json"}
-    return httpx.request(method, service.url + path, headers=sent, content=body, timeout=60)
+    return service.client.request(method, path, headers=sent, content=body)
 
 
 def test_every_route_is_decided_on(service: Service) -> None:

@@ -84,8 +84,7 @@ def ask(service: Service, route: str, path: str | None = None, **more: Any) -> h
     method, template = route.split(" ")
     role = sorted(ALLOWED[route])[0]
     headers = service.headers(role) | more.pop("headers", {})
-    with httpx.Client(base_url=service.url, timeout=60) as client:
-        return client.request(method, path or template, headers=headers, **more)
+    return service.client.request(method, path or template, headers=headers, **more)
 
 
 ROUTES = sorted(ALLOWED)
@@ -177,5 +176,5 @@ def test_headers(service: Service, header: bytes) -> None:
 
 def test_the_store_is_as_it_was(service: Service) -> None:
     """Runs last: whatever was thrown at it, the service still answers, and nothing was made."""
-    keys = httpx.get(f"{service.url}/v1/keys", headers=service.headers("admin")).json()["items"]
+    keys = service.client.get("/v1/keys", headers=service.headers("admin")).json()["items"]
     assert {each["name"] for each in keys} == {f"the {each['role']}" for each in keys}
