@@ -6,7 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from api.kafka.workers import WorkerTold, live_workers
+from api.kafka.workers import live_workers
+from detector.drivers.kafka.status import Status
 from detector.drivers.streams import DETECTOR
 
 
@@ -21,6 +22,6 @@ class HealthRepository:
         state: Any = await self._redis.hget(DETECTOR, "state")
         return None if state is None else state.decode()
 
-    async def workers(self, now_us: int) -> list[WorkerTold]:
+    async def workers(self, now_us: int) -> list[Status]:
         """The workers on Kafka that gave a sign lately."""
         return await live_workers(self._redis, now_us)

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from api.health.repository import HealthRepository
 from api.health.schemas import Checks
 from api.kafka.line import BrokersAway, Line
-from api.kafka.workers import WorkerTold
+from detector.drivers.kafka.status import Status
 from detector.drivers.kafka.topics import EVENTS
 
 BROKERS_S = 2.0
@@ -63,7 +63,7 @@ class HealthService:
 
 
 def _state(
-    live: Sequence[WorkerTold], partitions: set[int]
+    live: Sequence[Status], partitions: set[int]
 ) -> Literal["ok", "absent", "recovering", "incomplete"]:
     if not live:
         return "absent"

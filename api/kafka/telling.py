@@ -14,6 +14,7 @@ from api.backoffice import progress
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
 from api.kafka.line import Line, Outgoing
+from detector.drivers.kafka.commands import Command, Snooze, Verdict
 from detector.drivers.kafka.topics import COMMANDS
 from detector.ladder.interventions import instant_us
 
@@ -65,9 +66,9 @@ async def _command(session: AsyncSession, row: AuditRow) -> Outgoing | None:
     if player is None:
         return None
     details: dict[str, Any] = msgspec.json.decode(row.details)
-    told: dict[str, Any] = {"kind": kind, "alert": alert, "player": player, "by": row.actor, "at": row.at_us}
+    told: Command
     if kind == "verdict":
-        told["verdict"] = details["verdict"]
+        told = Verdict(alert, player, details["verdict"], row.actor, row.at_us)
     else:
-        told["until"] = instant_us(details["until"])
+        told = Snooze(alert, player, instant_us(details["until"]), row.actor, row.at_us)
     return Outgoing(COMMANDS, msgspec.json.encode(told), f"{kind}:{alert}".encode())

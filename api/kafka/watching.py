@@ -10,8 +10,9 @@ from api.audit.service import Audit
 from api.backoffice import progress
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
-from api.kafka.workers import WorkerTold, workers
+from api.kafka.workers import is_live, workers
 from api.webhooks.outbox import Outbox
+from detector.drivers.kafka.status import Status
 from detector.events.instants import MINUTE_US, rfc3339_ms
 
 ACTOR = "system:kafka"
@@ -46,16 +47,16 @@ class Watch:
     stopped_us: int = STOPPED_US
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
-    def look(self, told: list[WorkerTold], now_us: int) -> str | None:
+    def look(self, told: list[Status], now_us: int) -> str | None:
         """Why scoring has stopped by now: `no_worker` or `no_progress`; None while it goes on."""
         speaking = [each for each in told if each.state != "stopping"]
         last_us = max((each.at for each in speaking), default=0)
         if now_us - max(last_us, self.since_us) >= self.stopped_us:
             return "no_worker"
-        stuck = [self._stands(each, now_us) for each in speaking if each.is_live(now_us)]
+        stuck = [self._stands(each, now_us) for each in speaking if is_live(each, now_us)]
         return "no_progress" if any(stuck) else None
 
-    def _stands(self, worker: WorkerTold, now_us: int) -> bool:
+    def _stands(self, worker: Status, now_us: int) -> bool:
         """Whether a partition of a worker gets more and more to do and does nothing."""
         stands = False
         for number, each in worker.partitions.items():

@@ -67,10 +67,11 @@ class MetricsService:
             gauge("workers_lag", "Records of the inputs that they have yet to read.").set(
                 sum(each.lag for each in partitions)
             )
-            marks = [each.watermark_us for each in partitions if (each.watermark_us or 0) > 0]
+            # Before its first event a partition has none.
+            marks = [each.watermark_us for each in partitions if each.watermark_us > 0]
             if marks:
                 oldest = gauge("workers_watermark_age_seconds", "Age of the watermark furthest behind.")
-                oldest.set((now_us - min(mark for mark in marks if mark is not None)) / 1e6)
+                oldest.set((now_us - min(marks)) / 1e6)
         async with self._store.read() as session:
             alerts = gauge(
                 "alerts", "Alerts, by how the work on them stands.", "severity", "audience", "stage"

@@ -27,6 +27,7 @@ from api.rules.schemas import (
     RunningRule,
     WorkerRules,
 )
+from detector.drivers.kafka import commands
 from detector.drivers.kafka.topics import COMMANDS
 from detector.drivers.rulesets import id_of, rule_set_files, rule_set_id
 from detector.errors import InputError
@@ -154,12 +155,14 @@ class RulesService:
         if id_of(files) != checked:
             raise Problem(RULES_CHANGED, "They are being changed.", on_disk=id_of(files))
         texts = {name: data.decode() for name, data in files.items()}
-        said = {"by": actor, "at": self._clock()}
-        rules = msgspec.json.encode({"kind": "rules", "set": checked, "files": texts, **said})
-        change = msgspec.json.encode({"kind": "activate", "set": checked, "effective_from": from_us, **said})
+        rules = commands.Rules(checked, texts, actor, self._clock())
+        change = commands.Activate(checked, from_us, actor, self._clock())
         await repository.keep_files(self._redis, checked, msgspec.json.encode(texts))
         await line.send(
-            [Outgoing(COMMANDS, rules, f"rules:{checked}".encode()), Outgoing(COMMANDS, change, b"activate")]
+            [
+                Outgoing(COMMANDS, msgspec.json.encode(rules), f"rules:{checked}".encode()),
+                Outgoing(COMMANDS, msgspec.json.encode(change), b"activate"),
+            ]
         )
 
     def _answer(self, checked: str, state: Literal["wanted", "running"], from_us: int) -> Activated:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.kafka.watching import Watch
-from api.kafka.workers import PartitionTold, WorkerTold
+from detector.drivers.kafka.status import PartitionStatus, State, Status
 from tests.api.serving import NOW_US
 
 SECOND_US = 1_000_000
 LONG_US = 60 * SECOND_US
 
 
-def worker(at_us: int, lag: int, place: int, **more: Any) -> WorkerTold:
-    part = PartitionTold(lag=lag, next={"rg.events": place})
-    return WorkerTold("w1", at_us, more.pop("state", "running"), partitions={"0": part}, **more)
+def worker(at_us: int, lag: int, place: int, state: State = "running") -> Status:
+    part = PartitionStatus("rs_1", at_us, at_us, lag, {"rg.events": place})
+    return Status("w1", at_us, state, "rs_1", {"0": part}, 1)
 
 
 def test_a_partition_that_stands_while_more_comes_has_stopped() -> None:

@@ -18,7 +18,7 @@ def said(
     """What a worker says of itself; `p0={"lag": 3}` is of a partition that is in no way special else."""
     told = {
         name.removeprefix("p"): {
-            "rules": rules,
+            "rules": rules or "",
             "high_us": at_us,
             "watermark_us": at_us,
             "lag": 0,
