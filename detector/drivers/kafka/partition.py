@@ -207,6 +207,10 @@ class Partition:
         self._read = dict(marks.next)
         self._set_next_tick()
 
+    def begin_at(self, topic: str, offset: int) -> None:
+        """Begin a topic of which nothing is kept."""
+        self.next[topic] = self._read[topic] = offset
+
     def load_player(self, key: bytes, record: bytes) -> None:
         """Take up when a stored player has to be looked at."""
         self.engine.load(key[1:].decode(), record)

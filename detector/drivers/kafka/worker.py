@@ -179,8 +179,8 @@ class Worker:
         What was fetched before may still be on its way then. Offsets that do not exist (marks of others'
         transactions) look the same; what comes again after going back for it is what there is.
         """
-        first, wanted = records[0].offset, held.partition.next.get(tp.topic, 0)
-        if first > wanted and tp.topic in held.partition.next and held.refetched.get(tp.topic) != first:
+        first, wanted = records[0].offset, held.partition.next[tp.topic]
+        if first > wanted and held.refetched.get(tp.topic) != first:
             held.refetched[tp.topic] = first
             await self.app.consumer.seek(tp, wanted)
             return False
@@ -255,6 +255,7 @@ class Worker:
             await self._drop(set(self._held))
             self._lost.clear()
             await self._bring_up(numbers)
+            await self._begin_at_first(numbers)
             self.is_ready = True
             self.meters.recovered(time.monotonic() - began)
             return {
@@ -262,6 +263,22 @@ class Worker:
                 for number, held in self._held.items()
                 for topic, offset in held.partition.next.items()
             }
+
+    async def _begin_at_first(self, numbers: set[int]) -> None:
+        """Have inputs of which nothing is kept read from their first record on, whatever the group committed.
+
+        A changelog that was lost is made anew by judging once more all that the topics still have.
+        """
+        unknown = [
+            TP(topic, number)
+            for number in numbers
+            for topic in self._options.inputs
+            if topic not in self._held[number].partition.next
+        ]
+        if unknown:
+            first = await self.app.consumer.earliest_offsets(*unknown)
+            for tp, offset in first.items():
+                self._held[tp.partition].partition.begin_at(tp.topic, offset)
 
     async def _bring_up(self, numbers: set[int]) -> None:
         began = time.monotonic()
@@ -332,7 +349,12 @@ class Worker:
         """Keep all that was judged and let go of every partition."""
         async with self._turn:
             self.is_ready = False
-            await asyncio.gather(*(self._save_now(held) for held in self._held.values()))
+            saving = [asyncio.create_task(self._save_now(held)) for held in self._held.values()]
+            if saving:
+                # Whoever waits for the partitions waits no longer than for a worker that was lost.
+                await asyncio.wait(saving, timeout=self._options.session_s)
+            for task in saving:
+                task.cancel()
             await self._drop(set(self._held))
 
     async def _drop(self, numbers: set[int]) -> None:
@@ -361,6 +383,7 @@ class Worker:
                 log.warning("partitions cannot be taken up", error=type(error).__name__)
                 self._lost |= dict.fromkeys(lost, now_s + _AGAIN_S)
                 return
+            await self._begin_at_first(lost)
             for number in lost:
                 del self._lost[number]
                 await self._seek(self._held[number])
