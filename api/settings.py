@@ -163,30 +163,31 @@ class Settings(BaseSettings):
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
     kafka: str | None = Field(
         default=None,
-        description="Kafka brokers, as HOST:PORT,HOST:PORT. None: one machine's Redis carries the events. With "
-        "brokers `tiltwatch worker` detects, and the service sends events there.",
+        description="Kafka brokers, as HOST:PORT,HOST:PORT. None: one machine's Redis carries the events. "
+        "With brokers `tiltwatch worker` detects, and the service sends events there.",
     )
     kafka_group: str = Field(
         default="tiltwatch",
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
-        description="Name of the workers' consumer group, which their changelog and transactions are named after.",
+        description="Name of the workers' consumer group; their changelog and transactions bear it too.",
     )
     kafka_inputs: dict[str, str | None] = Field(
         default={},
         description="The platform's own topics and the mapping that reads each, as JSON: "
-        '{"platform.payments": "acme-payments"}; null for events in our own vocabulary. rg.events is always read.',
+        '{"platform.payments": "acme-payments"}; null for events in our own '
+        "vocabulary. rg.events is always read.",
     )
     kafka_partitions: int = Field(
         default=12,
         ge=1,
         le=1000,
-        description="Partitions of the topics that `tiltwatch kafka init` makes; all inputs must have as many.",
+        description="Partitions of topics that `tiltwatch kafka init` makes; all inputs must have as many.",
     )
     kafka_replication: int = Field(
         default=1,
         ge=1,
         le=15,
-        description="Replicas of the topics that `tiltwatch kafka init` makes; 3 where brokers are to be lost.",
+        description="Replicas of topics that `tiltwatch kafka init` makes; 3 where brokers may be lost.",
     )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="How brokers are spoken to."
@@ -199,6 +200,10 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(
         default=None,
         description="Certificates (PEM) that the brokers' are checked against, with SSL. None: the system's.",
+    )
+    kafka_check_crcs: bool = Field(
+        default=True,
+        description="Check the sums of what the brokers send; false only for a stand-in that writes none.",
     )
     worker_name: str | None = Field(
         default=None,
