@@ -62,13 +62,13 @@ def measure(plan: Plan) -> list[Row]:
             name="latency",
             what=f"event in to alert readable, embedded, p99 at {RATE} events/s",
             unit="ms",
-            ours=[_percentile(waits, 0.99) for waits in rounds],
+            ours=[percentile(waits, 0.99) for waits in rounds],
             first=FIRST_MS,
             then=THEN_MS,
             at_least=False,
             notes=[
                 f"{TOGETHER} events a POST, {config.players:,} players, {len(every):,} alerts: "
-                f"median {median(every):.1f} ms, p99 of all {_percentile(every, 0.99):.1f} ms, "
+                f"median {median(every):.1f} ms, p99 of all {percentile(every, 0.99):.1f} ms, "
                 f"longest {max(every):.1f} ms; from when a POST is due until the alert stands in tw:alerts, "
                 "on disk"
             ],
@@ -167,6 +167,6 @@ async def _round(
     return waits
 
 
-def _percentile(waits: Sequence[float], share: float) -> float:
+def percentile(waits: Sequence[float], share: float) -> float:
     """The nearest-rank percentile."""
     return sorted(waits)[math.ceil(share * len(waits)) - 1]

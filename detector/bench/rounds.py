@@ -53,11 +53,17 @@ class Row(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the command was asked for: events in a log, and rounds that count."""
+    """What the command was asked for: events in a log, and rounds that count.
+
+    On Kafka it is `players` that tell the size, and `kafka` names brokers, as `host:port` with commas
+    between; None: the bench starts one.
+    """
 
     events: int
     rounds: int
     tell: Tell
+    players: int = 50_000
+    kafka: str | None = None
 
 
 def interleaved(contestants: Mapping[str, Callable[[], float]], plan: Plan) -> dict[str, list[float]]:

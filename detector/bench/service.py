@@ -55,7 +55,7 @@ def running() -> Iterator[Service]:
         It does not start; the message holds its last words.
     """
     with TemporaryDirectory(prefix="tiltwatch-bench-") as folder:
-        port = _free_port()
+        port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TILTWATCH_")}
         environment |= {
             "TILTWATCH_DATA_DIR": folder,
@@ -107,7 +107,8 @@ def _wait_until_ready(service: Service, process: subprocess.Popen[bytes], words:
     raise StateError(f"`tiltwatch run` did not start: {said[-1]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on just now."""
     with socket.create_server((HOST, 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -27,6 +27,7 @@ class Subject(StrEnum):
     HISTORY = "history"
     LATENCY = "latency"
     EMBEDDED = "embedded"
+    KAFKA = "kafka"
 
 
 def command(
@@ -36,11 +37,20 @@ def command(
     ] = None,
     events: Annotated[int, typer.Option(min=1, help="Events in the simulated logs.")] = 300_000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more warms up.")] = 5,
+    players: Annotated[int, typer.Option(min=1, help="Active players in the log on Kafka.")] = 50_000,
+    kafka: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Brokers to measure on, without topics of ours; left out, one is started from the jars that "
+            "`make kafka` fetches.",
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write every round's figures here.")] = None,
 ) -> None:
     """Measure speed and size, peers beside it in the same run; a missed target is no error."""
     where = report.machine()
-    rows = measure(subjects or list(Subject), events, rounds)
+    rows = measure(subjects or list(Subject), events, rounds, players, kafka)
     if json is not None:
         try:
             json.write_bytes(report.to_json(rows, where))
@@ -50,11 +60,13 @@ def command(
     report.show(rows, where, console if console.width >= WIDTH else Console(width=WIDTH))
 
 
-def measure(subjects: Sequence[Subject], events: int, rounds: int) -> list[Row]:
+def measure(
+    subjects: Sequence[Subject], events: int, rounds: int, players: int, kafka: str | None
+) -> list[Row]:
     """The rows of some subjects; what goes on meanwhile is shown on a terminal."""
     rows: list[Row] = []
     with Console(stderr=True).status("") as status:
-        plan = Plan(events, rounds, status.update)
+        plan = Plan(events, rounds, status.update, players, kafka)
         for subject in subjects:
             # Other commands must not wait for what only this one imports.
             of_subject: Callable[[Plan], list[Row]] = import_module(f"detector.bench.{subject}").measure
