@@ -88,6 +88,9 @@ class Outlet:
         event = b'{"type":"tick","ts":"%b"}' % rfc3339_ms(at_us).encode()
         await self._producer.send_and_wait(EVENTS, event, partition=partition)
 
-    async def tell(self, told: status.Status) -> None:
-        """Tell how the worker is."""
-        await self._producer.send(STATUS, status.encode(told), key=told.worker.encode(), partition=0)
+    async def tell(self, told: status.Status) -> Future[Any]:
+        """Tell how the worker is; returns what to wait for."""
+        sent: Future[Any] = await self._producer.send(
+            STATUS, status.encode(told), key=told.worker.encode(), partition=0
+        )
+        return sent

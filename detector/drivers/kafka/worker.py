@@ -49,6 +49,7 @@ _SHARE = 4
 """A checkpoint that took a second is followed by this many without another one."""
 _AGAIN_S = 1.0
 _LOOK_EVERY_S = 5.0
+_DEAF_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Worker:
         self._turn = asyncio.Lock()
         self._tasks: list[Task[None]] = []
         self._withheld = 0
+        self._heard_s = time.monotonic()
         app.restore = self.restore
         app.hand_over = self.hand_over
 
@@ -476,7 +478,11 @@ class Worker:
     def _is_idle_past(self, partition: Partition) -> bool:
         """Whether other rules are due by the wall clock for a partition that has nothing more to judge."""
         due = partition.changes_at_us
-        return due != NEVER and due + LIVE_US <= self._clock() and self._lag(partition) == 0
+        if due == NEVER or due + LIVE_US > self._clock():
+            return False
+        # Of a partition just taken up, nothing is known until something was fetched: there may be a backlog.
+        known = self._lags(partition)
+        return len(known) == len(self._options.inputs) and not any(known.values())
 
     async def _tick_on(self, held: _Held) -> None:
         """In a pause of live input, have time pass by an event of its own, so that a replay sees it too."""
@@ -494,9 +500,12 @@ class Worker:
 
     # What others are told
 
-    def _lag(self, partition: Partition) -> int:
+    def _lags(self, partition: Partition) -> dict[TP, int]:
         places = {TP(topic, partition.number): partition.next.get(topic, 0) for topic in self._options.inputs}
-        return sum(lags(self.app, places).values())
+        return lags(self.app, places)
+
+    def _lag(self, partition: Partition) -> int:
+        return sum(self._lags(partition).values())
 
     async def _tell(self) -> None:
         while True:
@@ -504,13 +513,22 @@ class Worker:
                 told = self.status()
                 late = sum(held.partition.engine.counts.late for held in self._held.values())
                 self.meters.show(told, self.commands.counts, late, is_ready=self.is_ready)
-                await self._outlet.tell(told)
+                (await self._outlet.tell(told)).add_done_callback(self._told)
                 if self._withheld:
                     log.info("alerts of the past asked for nothing", interventions=self._withheld)
                     self._withheld = 0
             except KafkaError as error:
                 log.warning("the status was not told", error=type(error).__name__)
             await asyncio.sleep(status.EVERY_S)
+
+    def _told(self, sent: Future[Any]) -> None:
+        if not sent.cancelled() and sent.exception() is None:
+            self._heard_s = time.monotonic()
+
+    @property
+    def hears_brokers(self) -> bool:
+        """Whether the brokers have acknowledged anything lately."""
+        return time.monotonic() - self._heard_s < _DEAF_S
 
     def status(self) -> status.Status:
         """How the worker is."""
@@ -526,7 +544,7 @@ class Worker:
                 dict(held.partition.next),
             )
         sets = {held.partition.rules for held in self._held.values()}
-        is_whole = self.is_ready and not self._lost
+        is_whole = self.is_ready and not self._lost and self.hears_brokers
         return status.Status(
             self._options.name,
             self._clock(),
