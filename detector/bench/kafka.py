@@ -33,7 +33,7 @@ ONE, TWO = "one worker", "two workers"
 GETMANY = "aiokafka getmany and msgspec decode"
 STOCK = "Faust as it comes, a table write an event"
 _SHARED, _SHARED_ALERTS = "tiltwatch-bench-events", "tiltwatch-bench-alerts"
-_NAMES = ("kafka/getmany", "kafka/faust", "kafka/two-workers", "kafka/latency")
+NAMES = ("kafka/getmany", "kafka/faust", "kafka/two-workers", "kafka/latency")
 
 
 def measure(plan: Plan) -> list[Row]:
@@ -42,7 +42,7 @@ def measure(plan: Plan) -> list[Row]:
         with brokers(plan.kafka) as found:
             return measure_on(found, plan)
     except SettingsError as error:
-        return [Row(name=name, what="workers on Kafka", missing=str(error)) for name in _NAMES]
+        return [Row(name=name, what="workers on Kafka", missing=str(error)) for name in NAMES]
 
 
 def measure_on(found: Brokers, plan: Plan) -> list[Row]:
