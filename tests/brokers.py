@@ -143,7 +143,7 @@ class Broker:
                 message = consumer.poll(0.2)
                 if message is None or message.error() is not None:
                     continue
-                found.append(_kept(message))
+                found.append(kept_of(message))
         finally:
             consumer.close()
         return found
@@ -350,7 +350,8 @@ def real_or_given_broker() -> Iterator[Broker]:
         there.clear()
 
 
-def _kept(message: Any) -> Kept:
+def kept_of(message: Any) -> Kept:
+    """A message of confluent-kafka as tests look at it."""
     # What the client says of its types allows for deserialisers, which ours has none of.
     return Kept(
         message.key(),
