@@ -235,7 +235,7 @@ def chunks(batch: Sequence[Record], lengths: Sequence[int]) -> Iterable[Sequence
         turn += 1
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(sizes)
 def test_batches_change_nothing(lengths: list[int]) -> None:
     life, wanted = Life(), at_once()
@@ -246,7 +246,7 @@ def test_batches_change_nothing(lengths: list[int]) -> None:
     assert life.kept == wanted.kept
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(sizes, st.data())
 def test_a_worker_that_is_lost_changes_nothing(lengths: list[int], data: st.DataObject) -> None:
     """Whatever was kept last, going on from there says the same."""
@@ -452,7 +452,7 @@ def two_logs() -> tuple[list[Record], list[Record], dict[str, bytes]]:
     return rest, paid, whole.found.alerts
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_two_inputs_find_what_one_would(data: st.DataObject) -> None:
     """However their batches lie, and where the worker is lost: one waits for the other."""

@@ -119,13 +119,20 @@ class Library:
                 (home / path).parent.mkdir(parents=True, exist_ok=True)
                 (home / path).write_bytes(text.encode())
             found = read_rule_set(home, self._currencies)
-        except (TiltwatchError, Fault, OSError) as error:
+        except (TiltwatchError, Fault, OSError, ValueError) as error:  # a name with a zero in it is the last
             log.error("rules cannot be read", error=type(error).__name__, where=where(error))
             return "its rules cannot be read"
         if found.id != set_id:
             return "its files are not what its id says"
         self._sets[set_id] = found
         return None
+
+    def check(self, folder: Path) -> None:
+        """See whether the set that lies in a folder can be used; TiltwatchError if not."""
+        read_rule_set(folder, self._currencies)
+
+    def __contains__(self, set_id: str) -> bool:
+        return set_id in self._sets
 
     def get(self, set_id: str) -> RuleSet:
         """A set; InputError where there is none such."""
@@ -179,6 +186,8 @@ class Commands:
         await self._catch_up()
         if self.latest is None:
             files = rule_set_files(folder)
+            # What cannot be used must not become what all others have to begin with.
+            self._library.check(folder)
             await self._tell(
                 Rules(
                     id_of(files),

@@ -220,7 +220,8 @@ class Worker:
     def _must_look_at_rules(self, partition: Partition) -> bool:
         """Have a partition know when other rules take over; True if that is now."""
         latest = self.commands.latest
-        if latest is None or latest.set == partition.rules or latest.set in self._library.refused:
+        # One that is not known here can come yet; until then what judges goes on.
+        if latest is None or latest.set == partition.rules or latest.set not in self._library:
             partition.changes_at_us = NEVER
             return False
         partition.changes_at_us = latest.effective_from
