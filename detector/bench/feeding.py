@@ -19,10 +19,12 @@ from detector.errors import StateError
 
 SLOT_S = 0.01
 """Live events are sent in batches of this long, as a producer gathers them."""
+BATCH_BYTES = 16 << 10
+"""What Kafka's clients by default send together of a partition, when they are busy."""
 PROBE_EVERY = 200
 """One live event in so many causes an alert."""
 PATIENCE_S = 60.0
-_BATCH_BYTES = 256 << 10
+_SLOT_BYTES = 256 << 10
 
 
 class Places:
@@ -40,13 +42,13 @@ class Places:
         return found
 
 
-def _producer(connection: Connection) -> AIOKafkaProducer:
-    return AIOKafkaProducer(**connection.aiokafka(), acks="all", max_batch_size=_BATCH_BYTES)
+def _producer(connection: Connection, batch_bytes: int) -> AIOKafkaProducer:
+    return AIOKafkaProducer(**connection.aiokafka(), acks="all", max_batch_size=batch_bytes)
 
 
 async def fill(connection: Connection, topic: str, lines: Iterable[Line], places: Places) -> int:
     """Write a log; returns how many events it has, once all of them are acknowledged."""
-    producer = _producer(connection)
+    producer = _producer(connection, BATCH_BYTES)
     await producer.start()
     try:
         batches: dict[int, Any] = {}
@@ -124,7 +126,7 @@ class Live:
 
     def __init__(self, connection: Connection, places: Places) -> None:
         self._places = places
-        self._producer = _producer(connection)
+        self._producer = _producer(connection, _SLOT_BYTES)
         self._reader = _reader(connection)
 
     async def __aenter__(self) -> Live:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from detector.bench.broker import Brokers, brokers
 from detector.bench.copied import Crowd
-from detector.bench.feeding import Live, Places, alerts, fill
+from detector.bench.feeding import BATCH_BYTES, Live, Places, alerts, fill
 from detector.bench.latency import percentile
 from detector.bench.rounds import Plan, Row, interleaved
 from detector.bench.workers import PATIENCE_S, Progress, working
@@ -207,7 +207,8 @@ class _Bench:
             f"{crowd.span_s / 60:.0f} minutes of event time and {self._in_memory:,} in memory at the end; "
             f"each simulated player is there {crowd.copies} times. {self._done.alerts:,} alerts, "
             f"{PARTITIONS} partitions, checkpoints as a worker makes them by default",
-            f"{self._brokers.told}; on the clock, from the first event to the last one judged",
+            f"{self._brokers.told}; batches of {BATCH_BYTES >> 10} KB, as clients make them by default; "
+            "on the clock, from the first event to the last one judged",
         ]
 
     def told_of_stock(self) -> str:
