@@ -169,6 +169,18 @@ class Fleet:
 
         self.until(is_shared, "all are ready")
 
+    def until_moved(self) -> None:
+        """Wait until checkpoints go on from where they are: who is killed then is killed at work."""
+        before = self._reached()
+        wanted = sum(ends(self._kafka, (EVENTS,)).values())
+        self.until(lambda: before < (now := self._reached()) or now >= wanted, "work goes on")
+
+    def _reached(self) -> int:
+        try:
+            return sum(committed(self._kafka).values())
+        except KafkaFault:
+            return 0
+
     def until_judged(self, *topics: str) -> None:
         """Wait until checkpoints hold all that stands on the inputs by now, which nobody adds to."""
         wanted = ends(self._kafka, topics or (EVENTS,))

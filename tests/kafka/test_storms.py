@@ -63,7 +63,7 @@ from tests.stores import sqlite_store
 pytestmark = pytest.mark.storm
 
 PARITY = 1_000_000
-CRASH, CRASH_RATE = 500_000, 7_000
+CRASH, CRASH_RATE, KILLS = 500_000, 5_000, 10
 ZOMBIE, ZOMBIE_RATE = 250_000, 5_000
 POISON = 100_000
 RULES, RULES_RATE = 60_000, 3_000
@@ -146,17 +146,17 @@ def test_killed_workers_brokers_and_back_offices_leave_each_alert_once(
         flow(real, lines, CRASH_RATE) as sent,
         timed("three workers, killed all the time", CRASH),
     ):
-        while sent.is_flowing:
-            time.sleep(dice.uniform(2, 6))
+        while sent.is_flowing or brokers or kills < KILLS:
+            workers.until_moved()
+            time.sleep(dice.uniform(0, 3))
             victim = dice.choice(workers.workers)
             victim.kill()
             kills += 1
-            time.sleep(dice.uniform(0, 2))
-            victim.start()
             if brokers and sent.sent >= brokers[-1][0]:
                 real.restart(killed=brokers.pop()[1])
                 begin_office()
                 offices += 1
+            victim.start()
             workers.look()
         sent.wait()
         workers.until_judged()
@@ -224,15 +224,16 @@ def test_who_wakes_up_too_late_overwrites_nothing(real: RealBroker, tmp_path: Pa
     expected = replayed(tmp_path, write_log(tmp_path / "log.jsonl", lines))
     dice = random.Random(23)
     pauses = 0
-    with fleet(real, tmp_path, CHECKPOINT_S=0.3) as workers, flow(real, lines, ZOMBIE_RATE) as sent:
+    with fleet(real, tmp_path, CHECKPOINT_S=0.1) as workers, flow(real, lines, ZOMBIE_RATE) as sent:
         workers.until_all_ready()
         while sent.is_flowing:
+            workers.until_moved()
+            time.sleep(dice.uniform(0, 0.2))
             victim = dice.choice(workers.workers)
             victim.signal(signal.SIGSTOP)
             time.sleep(dice.uniform(5, 8))  # the brokers and the others do without it from 3 s on
             victim.signal(signal.SIGCONT)
             pauses += 1
-            time.sleep(dice.uniform(1, 4))
         sent.wait()
         workers.until_judged()
         workers.stop()
