@@ -29,6 +29,8 @@ JARS = Path(".kafka")
 """Where `make kafka` puts Apache Kafka's jars."""
 START_S = 60.0
 STOP_S = 30.0
+OURS = ("rg.", "tiltwatch-bench")
+"""How topics begin that workers and the bench make."""
 _HEAP_MB = 768
 _CLUSTER = "tiltwatch-bench-000000"
 
@@ -115,7 +117,7 @@ def brokers(servers: str | None, jars: Path | None = None) -> Iterator[Brokers]:
     given = Brokers(Connection(read_servers(servers)), "on brokers that were there")
     before = asyncio.run(given.topics())
     # They could be somebody's: what is measured would be read as real events, and what is made is deleted.
-    if theirs := sorted(name for name in before if name.startswith(("rg.", "tiltwatch-bench"))):
+    if theirs := sorted(name for name in before if name.startswith(OURS)):
         raise SettingsError(
             f"{servers} has {', '.join(theirs[:3])}; the bench wants brokers without our topics"
         )
@@ -126,9 +128,14 @@ def brokers(servers: str | None, jars: Path | None = None) -> Iterator[Brokers]:
 
 
 async def _delete(given: Brokers, before: frozenset[str]) -> None:
-    made = [name for name in await given.topics() - before if name.startswith(("rg.", "tiltwatch-bench"))]
-    async with _client(given.connection) as client:
-        await client.delete_topics(made)
+    """Delete what has been made since, and wait until brokers no longer tell of it."""
+    deadline = time.monotonic() + STOP_S
+    while made := [each for each in await given.topics() - before if each.startswith(OURS)]:
+        if time.monotonic() > deadline:
+            raise StateError(f"{', '.join(sorted(made)[:3])} could not be deleted")
+        async with _client(given.connection) as client:
+            await client.delete_topics(made)
+        await asyncio.sleep(0.5)
 
 
 def why_none(jars: Path) -> str | None:
