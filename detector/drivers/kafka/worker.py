@@ -45,8 +45,11 @@ log = structlog.get_logger()
 LIVE_US = 5 * MINUTE_US
 """The clock ticks on in a pause only while the newest event (or tick) is no older than this."""
 _BEAT_S = 0.1
-_SHARE = 4
-"""A checkpoint that took a second is followed by this many without another one."""
+_SHARE = 9
+"""A checkpoint that took a second is followed by this many seconds without another one, so that catching up is
+not spent on checkpoints …"""
+_LONGEST_S = 30.0
+"""… and by no more than these: they are what a crash has judged again."""
 _AGAIN_S = 1.0
 _LOOK_EVERY_S = 5.0
 _DEAF_S = 15.0
@@ -470,7 +473,7 @@ class Worker:
             await self._change_rules(number)
             return
         await self._tick_on(held)
-        pause = max(self._options.checkpoint_s, _SHARE * held.took_s)
+        pause = max(self._options.checkpoint_s, min(_SHARE * held.took_s, _LONGEST_S))
         is_saving = held.saving is not None and not held.saving.done()
         if held.is_changed and not is_saving and now_s - held.begun_at >= pause:
             self._save(held)
