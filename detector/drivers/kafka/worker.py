@@ -46,8 +46,8 @@ LIVE_US = 5 * MINUTE_US
 """The clock ticks on in a pause only while the newest event (or tick) is no older than this."""
 _BEAT_S = 0.1
 _SHARE = 9
-"""A checkpoint that took a second is followed by this many seconds without another one, so that catching up is
-not spent on checkpoints …"""
+"""A checkpoint that took a second is followed by this many seconds without one, so that catching up is not
+spent on checkpoints …"""
 _LONGEST_S = 30.0
 """… and by no more than these: they are what a crash has judged again."""
 _AGAIN_S = 1.0
