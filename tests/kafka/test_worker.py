@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.kafka.topics import ALERTS, COMMANDS, DEAD, EVENTS, RISKS
 from detector.drivers.rulesets import id_of, rule_set_files, rule_set_id
+from detector.events.instants import micros
+from detector.score.line import risk_line
+from detector.score.scoring import packaged_scoring
+from detector.score.standing import Risk
 from detector.simulator import Config, events
 from tests.brokers import Broker, MockBroker
 from tests.drivers.small import MINUTE_US, NOON_US, QUIET_HOUR, event, write_rules
@@ -35,6 +42,7 @@ from tests.kafka.workers import (
 
 WHO, HOW_MUCH = "whoever-it-is-0815", 7_731_337
 """A player and an amount that are found wherever they are told."""
+read_risk = msgspec.json.Decoder(Risk).decode
 
 
 def log_of(count: int) -> list[bytes]:
@@ -126,24 +134,42 @@ def _lags(kafka: Broker, one: WorkerProcess) -> set[int]:
 
 
 def _compare_refused(refused: list[Any], dead: Path) -> None:
-    """Dead letters are those of a replay, byte for byte."""
-    lines = [json.loads(line) for line in dead.read_text().splitlines()]
-    assert lines
-    reasons = Counter(dict(each.headers)["reason"].decode() for each in refused)
-    assert reasons == Counter(line["reason"] for line in lines)
+    """Dead letters are those of a replay, the originals byte for byte."""
+    letters = [json.loads(line) for line in dead.read_text().splitlines()]
+    assert letters
+    assert Counter((_header(each, "reason"), each.value) for each in refused) == Counter(
+        (letter["reason"], _original(letter)) for letter in letters
+    )
     for each in refused:
         topic, partition, offset = each.key.decode().split("/")
-        assert (topic, int(partition)) in {(EVENTS, number) for number in range(4)}
-        assert int(offset) >= 0
-        assert dict(each.headers).keys() == {"reason", "detail", "at"}
+        assert (topic, int(partition) in range(4), int(offset) >= 0) == (EVENTS, True, True)
+        assert _header(each, "detail").startswith("$")
+        assert int(_header(each, "at")) > NOON_US
 
 
-def _compare_risks(kafka: Broker, risk: Path) -> None:
-    """Whoever a replay notices has a risk."""
-    latest = {each.key: json.loads(each.value or b"") for each in read(kafka, RISKS)}
-    noticed = {json.loads(line)["player"].encode() for line in risk.read_text().splitlines()}
-    assert noticed
-    assert noticed <= latest.keys()
+def _header(record: Any, name: str) -> str:
+    found: bytes = dict(record.headers)[name]
+    return found.decode()
+
+
+def _original(letter: dict[str, str]) -> bytes:
+    told = letter["original"]
+    return base64.b64decode(told) if letter.get("encoding") == "base64" else told.encode()
+
+
+def _compare_risks(kafka: Broker, lines: Path) -> None:
+    """Of the latest risk of each player a replay's line is made, at the replay's end."""
+    latest = {each.key: each.value for each in read(kafka, RISKS)}
+    found = {}
+    for line in lines.read_bytes().splitlines():
+        told = json.loads(line)
+        player = told["player"].encode()
+        at_us = micros(datetime.fromisoformat(told["as_of"]))
+        risk = msgspec.structs.replace(read_risk(latest[player] or b""), at_us=at_us)
+        assert risk_line(risk, packaged_scoring()) == line
+        found[player] = line
+    assert found
+    assert latest.keys() == found.keys()
 
 
 def test_a_worker_that_is_killed_leaves_nothing_out(kafka: Broker, tmp_path: Path) -> None:
