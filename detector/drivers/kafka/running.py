@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -129,6 +130,8 @@ def run(
         loglevel="ERROR",
         override_logging=False,
         redirect_stdouts=False,
+        # It would tell a terminal to show its cursor, in the midst of log lines.
+        stdout=io.StringIO(),
     )
     with suppress(SystemExit):
         supervisor.execute_from_commandline()
