@@ -24,13 +24,17 @@ def issue(
     role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")],
     name: Annotated[str, typer.Argument(help="Who or what uses it.")],
     partner: Annotated[str | None, typer.Option(help="Of which partner, for the role partner.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="A scope of the role; more than once for more. All of them if left out."),
+    ] = None,
 ) -> None:
     """Issue a key and print it; it is not kept and cannot be shown again."""
     from api.access.schemas import NewKey
     from api.access.service import AccessService
 
     try:
-        wanted = NewKey.model_validate({"role": role, "name": name, "partner": partner})
+        wanted = NewKey.model_validate({"role": role, "name": name, "partner": partner, "scopes": scope})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         told = ".".join(map(str, first["loc"]))

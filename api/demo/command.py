@@ -11,6 +11,9 @@ from detector.errors import SettingsError
 
 def command(
     service: Annotated[str, typer.Option(help="Address of the service; answers go there and nowhere else.")],
+    host: Annotated[
+        str, typer.Option(help="Address of its page and its hook; 0.0.0.0 in a container.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of its page and its hook.")] = 8430,
     control_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port at which its mood is set; 0 takes a free one.")
@@ -34,7 +37,13 @@ def command(
             f"  control   {where.control}, with Authorization: Bearer {where.token}\n"
         )
 
-    plan = Plan(service=service, port=port, control_port=control_port, practice=Practice(keys=key or []))
+    plan = Plan(
+        service=service,
+        host=host,
+        port=port,
+        control_port=control_port,
+        practice=Practice(keys=key or []),
+    )
     try:
         until_signal(plan, tell)
     except OSError as error:

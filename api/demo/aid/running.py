@@ -22,13 +22,18 @@ from api.demo.aid.sealing import Sealing
 from api.demo.aid.signing import Ed25519Signer, SecretSigner
 
 HOST = "127.0.0.1"
-"""It is there to be tried on one machine, and listens nowhere else."""
+"""It is there to be tried on one machine, and listens nowhere else unless it is told to."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to begin. `secret`: answer with signatures by this secret, not by a key pair of our own."""
+    """How to begin.
+
+    `secret`: answer with signatures by this secret, not by a key pair of our own. `host`: the address that
+    page and hook listen on; the control stays on loopback.
+    """
 
     service: str
+    host: str = HOST
     port: int = 0
     control_port: int = 0
     secret: str | None = None
@@ -53,19 +58,19 @@ async def run(plan: Plan, tell: Callable[[Open], None], stop: asyncio.Event) -> 
     token = secrets.token_urlsafe(24)
     async with aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=30)) as session:
         organisation = Organisation(plan.practice, sealing, Caller(plan.service, signer, session).call)
-        front = _Door(public(organisation), plan.port)
+        front = _Door(public(organisation), plan.host, plan.port)
 
         async def settle() -> None:
             await (front.close() if organisation.practice.mood == "down" else front.open())
 
-        back = _Door(control(organisation, token, settle), plan.control_port)
+        back = _Door(control(organisation, token, settle), HOST, plan.control_port)
         try:
             await front.open()
             await back.open()
             tell(
                 Open(
-                    page=f"http://{HOST}:{front.port}/",
-                    hook=f"http://{HOST}:{front.port}{HOOK}",
+                    page=f"http://{plan.host}:{front.port}/",
+                    hook=f"http://{plan.host}:{front.port}{HOOK}",
                     control=f"http://{HOST}:{back.port}/control",
                     token=token,
                     signing=own.public if plan.secret is None else None,
@@ -82,16 +87,17 @@ async def run(plan: Plan, tell: Callable[[Open], None], stop: asyncio.Event) -> 
 class _Door:
     """A listener that comes back at the port it had."""
 
-    def __init__(self, app: Starlette, port: int) -> None:
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
         self.port = port
         self._app = app
+        self._host = host
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         if self._task is not None:
             return
-        listening = socket.create_server((HOST, self.port), backlog=1024)
+        listening = socket.create_server((self._host, self.port), backlog=1024)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listening.getsockname()[1]
         self._server = _Server(

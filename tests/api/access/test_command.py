@@ -63,6 +63,22 @@ def test_a_key_of_a_partner_names_it(tmp_path: Path, store_url: str) -> None:
     assert errors.count("\n") == 1
 
 
+async def test_a_key_may_have_fewer_scopes_than_its_role(
+    valkey: Server, redis: Redis, tmp_path: Path, store_url: str
+) -> None:
+    code, said, errors = keys(
+        tmp_path, store_url, "issue", "analyst", "Prometheus", "--scope", "metrics:read"
+    )
+    assert (code, errors) == (0, "")
+    async with serving(valkey.url, database_url=store_url) as client:
+        headers = {"authorization": f"Bearer {said.strip()}"}
+        assert (await client.get("/metrics", headers=headers)).status_code == 200
+        assert (await client.get("/v1/alerts", headers=headers)).status_code == 403
+    code, said, errors = keys(tmp_path, store_url, "issue", "analyst", "x", "--scope", "keys:manage")
+    assert (code, said) == (2, "")
+    assert "does not have keys:manage" in errors
+
+
 @pytest.mark.parametrize(
     "words", [["issue", "king", "x"], ["issue", "agent", "a\nb"], ["revoke", "0123456789ab"], ["revoke", "x"]]
 )
