@@ -109,14 +109,14 @@ def _prepared(config: Config) -> Iterator[Batch]:
     engine, decoder = Engine(load_rules(default_pack()), currencies=currencies), Decoder(currencies)
     log = events(config)
     while lines := list(islice(log, BATCH)):
-        # Receipt, seconds that ids are kept for, and how many events may wait.
-        arguments: list[bytes | int] = [0, 60 * 3600, 10_000_000]
+        # Seconds that ids are kept for, and how many events may wait; then each event's, its receipt last.
+        arguments: list[bytes | int] = [60 * 3600, 10_000_000]
         for line in lines:
             event = decoder.decode(line)
             if isinstance(event, Refusal):
                 raise StateError(f"a simulated event was refused: {event.detail}")
             name = xxhash.xxh3_64_digest(event.player.encode()) + identity(event.source, event.id).to_bytes(8)
-            arguments += (name, decoder.content.to_bytes(8), line)
+            arguments += (name, decoder.content.to_bytes(8), line, 0)
             engine.apply(event, decoder.content)
         engine.tick(engine.watermark_us)
         effects = engine.take()
