@@ -101,7 +101,12 @@ def test_after_the_grace_the_order_of_arrival_is_forgotten(seed: int, shuffle: R
          "topic": "other", "session": "s", "ts": to_datetime(last + n * GRACE_US).isoformat()}
         for n in (1, 2)
     ]  # fmt: skip
-    rules = [rule for rule in written(ORDERED[seed % 2]) if "'gap'" not in repr(rule.when)]
+    # When a rule reminds hangs on when it alerted, and one that events trigger does so on what had arrived.
+    rules = [
+        rule
+        for rule in written(ORDERED[seed % 2])
+        if "'gap'" not in repr(rule.when) and (rule.remind_us is None or rule.id in TIMED_IDS)
+    ]
     since = to_datetime(last + GRACE_US).isoformat(timespec="milliseconds")[:23]
 
     def told(order: list[dict[str, Any]]) -> tuple[list[bytes], list[bytes]]:
