@@ -185,7 +185,7 @@ def test_everything_starts_works_and_stops(machine: Machine, kafka: Broker) -> N
         with machine.running("worker-1"):
             machine.wait_until_ready("worker-1")
             if isinstance(kafka, MockBroker):
-                # Of two that join its group at once it forgets one now and then. There they take turns.
+                # It answers a second member's SyncGroup with InvalidRequest: there they take turns.
                 _see_an_alert(machine, "p1")
                 _see_metrics(machine, "worker-1")
             else:
