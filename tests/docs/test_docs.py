@@ -229,4 +229,5 @@ def test_the_tree_names_no_machine_and_no_package_host() -> None:
 def test_what_ci_runs_is_what_newcomers_run() -> None:
     ci = ROOT / ".ci/run"
     assert ci.stat().st_mode & 0o111
-    assert re.search(r"for target in setup check test prove;", ci.read_text("utf-8"))
+    loops = re.findall(r"for target in ([a-z ]+);", ci.read_text("utf-8"))
+    assert " ".join(loops) == "setup check test prove"
