@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -28,9 +27,9 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from detector.bench import node
 from detector.drivers.kafka.topics import specs
 
-NEEDS_JAVA = 17
 PARTITIONS = 4
 GROUP = "tiltwatch"
 """The group of settings by default."""
@@ -229,8 +228,8 @@ class RealBroker(Broker):
         self._log = home / "broker.log"
         told = _properties(home / "data", port, control)
         settings = home / "server.properties"
-        settings.write_text("".join(f"{name}={value}\n" for name, value in told.items()))
-        self._command = [*_java(jars, heap_mb), "kafka.Kafka", str(settings)]
+        node.write_settings(settings, told)
+        self._command = [*node.java(jars, heap_mb), "kafka.Kafka", str(settings)]
 
     def start(self) -> None:
         """Start it, on the same port and data as before, and wait until it answers."""
@@ -304,6 +303,9 @@ class GivenBroker(Broker):
             self._until(lambda: not self.topics(), "topics go")
 
 
+_java_version = functools.cache(node.java_version)
+
+
 def find_jars() -> Path | None:
     """The folder of Apache Kafka's jars; None where there are none."""
     folder = Path(os.environ.get("TESTS_KAFKA_JARS") or _JARS)
@@ -314,8 +316,8 @@ def why_not_real(*, own: bool = False) -> str | None:
     """Why no real Kafka can be had here, or none of our own, and what to do about it; None if it can."""
     if os.environ.get("TESTS_KAFKA") and not own:
         return None
-    if _java_version() < NEEDS_JAVA:
-        return f"no real Kafka: there is no Java {NEEDS_JAVA}; install it and run `make kafka`"
+    if _java_version() < node.NEEDS_JAVA:
+        return f"no real Kafka: there is no Java {node.NEEDS_JAVA}; install it and run `make kafka`"
     if find_jars() is None:
         return "no real Kafka: its jars are not there; run `make kafka`"
     return None
@@ -363,45 +365,9 @@ def kept_of(message: Any) -> Kept:
     )
 
 
-@functools.cache
-def _java_version() -> int:
-    """Of which version the Java on the path is, 0 where there is none."""
-    if shutil.which("java") is None:
-        return 0
-    told = subprocess.run(
-        ["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
-    )
-    found = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", told.stderr)
-    return 0 if found is None else int(found[1])
-
-
-def _java(jars: Path, heap_mb: int) -> list[str]:
-    return [
-        "java",
-        f"-Xmx{heap_mb}m",
-        "-XX:-UsePerfData",  # which it would leave behind when it is killed
-        "-cp",
-        f"{jars}/*",
-    ]
-
-
 def _properties(data: Path, port: int, control: int) -> dict[str, object]:
     """The settings of a node that is quick to start, to rebalance and to be told of the dead."""
-    return {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{control}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}",
-        "controller.listener.names": "CONTROLLER",
-        "log.dirs": data,
-        "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
+    return node.settings(data, port, control) | {
         "group.initial.rebalance.delay.ms": 500,
         "group.min.session.timeout.ms": 1000,
         "broker.heartbeat.interval.ms": 500,
@@ -418,8 +384,8 @@ def _formatted() -> Path:
     home = Path(tempfile.mkdtemp(prefix="tw-kafka-template-"))
     settings = home / "server.properties"
     told = _properties(home / "data", *_free_ports(2))
-    settings.write_text("".join(f"{name}={value}\n" for name, value in told.items()))
-    tool = [*_java(jars, 256), "kafka.tools.StorageTool"]
+    node.write_settings(settings, told)
+    tool = [*node.java(jars, 256), "kafka.tools.StorageTool"]
     made = subprocess.run(
         [*tool, "format", "--cluster-id", _CLUSTER, "--config", str(settings)],
         capture_output=True,

@@ -189,7 +189,7 @@ class Copying:
             await pipe.watch(self._fence)
             if await pipe.get(self._fence) != token:
                 raise _Overtaken
-            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.multi()  # type: ignore[no-untyped-call]  # of the client, which has no types there
             await work(pipe)
             moved: dict[Any, Any] = dict(places)
             pipe.hset(PLACES, mapping=moved)

@@ -14,6 +14,7 @@ from api.kafka.workers import WORKERS
 from api.settings import Settings
 from detector.drivers import streams
 from detector.drivers.kafka import topics
+from detector.drivers.kafka.partition import Record as Fetched
 from detector.events.bindings import decode_kafka, from_kafka
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import to_datetime
@@ -21,21 +22,11 @@ from detector.events.money import Currencies
 from detector.mapping.feed import FeedMapping, translate
 
 
-class Record(Protocol):
-    """What is read of a Kafka record; `timestamp` is in ms."""
+class Record(Fetched, Protocol):
+    """A record that says which topic it is of."""
 
     @property
     def topic(self) -> str: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 Work = Callable[[Pipeline], Awaitable[None]]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -18,13 +16,13 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from detector.bench import node
 from detector.drivers.kafka import admin
 from detector.drivers.kafka.connection import Connection, read_servers
 from detector.drivers.kafka.faults import Wanted
 from detector.drivers.kafka.topics import EVENTS
 from detector.errors import SettingsError, StateError
 
-NEEDS_JAVA = 17
 JARS = Path(".kafka")
 """Where `make kafka` puts Apache Kafka's jars."""
 START_S = 60.0
@@ -141,20 +139,11 @@ async def _delete(given: Brokers, before: frozenset[str]) -> None:
 def why_none(jars: Path) -> str | None:
     """Why no Kafka can be started here and what to do about it; None if it can."""
     hint = "or name brokers by --kafka HOST:PORT"
-    if _java_version() < NEEDS_JAVA:
-        return f"no Kafka: there is no Java {NEEDS_JAVA}; install it and run `make kafka`, {hint}"
+    if node.java_version() < node.NEEDS_JAVA:
+        return f"no Kafka: there is no Java {node.NEEDS_JAVA}; install it and run `make kafka`, {hint}"
     if not any(jars.glob("kafka_*.jar")):
         return f"no Kafka: its jars are not there; run `make kafka`, {hint}"
     return None
-
-
-def _java_version() -> int:
-    """Of which version the Java on the path is, 0 where there is none."""
-    if shutil.which("java") is None:
-        return 0
-    told = _run(["java", "-XshowSettings:properties", "-version"])
-    found = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", told.stderr)
-    return 0 if found is None else int(found[1])
 
 
 @contextmanager
@@ -166,10 +155,8 @@ def _own(jars: Path) -> Iterator[Brokers]:
         home = Path(folder)
         port, control = _free_ports()
         settings = home / "server.properties"
-        settings.write_text(
-            "".join(f"{name}={value}\n" for name, value in _settings(home, port, control).items())
-        )
-        java = ["java", f"-Xmx{_HEAP_MB}m", "-XX:-UsePerfData", "-cp", f"{jars.absolute()}/*"]
+        node.write_settings(settings, _settings(home, port, control))
+        java = node.java(jars, _HEAP_MB)
         made = _run(
             [*java, "kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER, "--config", str(settings)]
         )
@@ -196,21 +183,7 @@ def _own(jars: Path) -> Iterator[Brokers]:
 
 
 def _settings(home: Path, port: int, control: int) -> dict[str, object]:
-    return {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{control}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}",
-        "controller.listener.names": "CONTROLLER",
-        "log.dirs": home / "data",
-        "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
+    return node.settings(home / "data", port, control) | {
         # Workers that start together are given their partitions at once.
         "group.initial.rebalance.delay.ms": 3000,
         "log.cleaner.enable": "false",

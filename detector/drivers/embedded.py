@@ -26,9 +26,10 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from detector.drivers.clock import wall_clock_us
-from detector.drivers.faults import where
+from detector.drivers.faults import INTERNAL, where
 from detector.drivers.interventions import prepare, queue
 from detector.drivers.lease import Lease, LeaseLost
+from detector.drivers.pausing import is_pause, tick_event
 from detector.drivers.rates import WatchedRates
 from detector.drivers.rulesets import Changing, WatchedRules
 from detector.drivers.streams import (
@@ -53,17 +54,10 @@ from detector.drivers.streams import (
 )
 from detector.engine.engine import Engine, Outcome
 from detector.events.decode import CONFLICT, Decoder, Refusal
-from detector.events.instants import MINUTE_US, rfc3339_ms, to_datetime
+from detector.events.instants import to_datetime
 from detector.events.money import Currencies
 
 log = structlog.get_logger()
-
-LIVE_US = 5 * MINUTE_US
-"""The clock ticks on in a pause only while the newest event (or tick) is no older than this."""
-INTERNAL = "internal_error"
-"""Why an event was put aside on which the engine itself failed."""
-
-"""Digits of a time in µs up to the year 5138."""
 
 _BLOCK_MS = 200
 _TRIM_S = 1.0
@@ -349,19 +343,15 @@ class _Term:
         self.beat_at = time.monotonic()
 
     def _tick_on(self) -> None:
-        """In a pause of live input, have time pass by an event of its own, so that a replay sees it too.
-
-        Each tick takes the high mark to the wall clock, so that asking for a high mark near it every time is
-        the same as asking when the pause began; and a machine that slept does not wake to a day of silence.
-        """
+        """In a pause of live input, have time pass by an event of its own."""
         now = self.clock()
         engine = self.engine
         tick_us = now - engine.grace_us
-        if now - self.last_us < self.options.tick_every_s * 1_000_000 or engine.high_us < now - LIVE_US:
+        if not is_pause(engine, now, self.last_us, self.options.tick_every_s):
             return
         self.last_us = now
         if tick_us > engine.watermark_us:
-            event = b'{"type":"tick","ts":"%b"}' % rfc3339_ms(tick_us).encode()
+            event = tick_event(tick_us)
             with self.lease.transaction() as pipe:
                 pipe.xadd(EVENTS, {"e": event, "r": now})
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import traceback
 from pathlib import PurePath
 
+INTERNAL = "internal_error"
+"""Why an event was put aside on which the engine itself failed."""
+
 
 def where(error: BaseException) -> list[str]:
     """File, line and function of the steps to an error, innermost last.

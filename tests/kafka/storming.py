@@ -151,7 +151,7 @@ class Fleet:
         self._is_revived = is_revived
         self._kafka = kafka
         self.workers = [
-            WorkerProcess(kafka, home / f"w{number}", **told)  # type: ignore[arg-type]
+            WorkerProcess(kafka, home / f"w{number}", **told)  # type: ignore[arg-type]  # `command` is no setting
             for number in range(WORKERS)
         ]
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import heapq
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.drivers.detection import Detection
+from detector.drivers.faults import INTERNAL
 from detector.drivers.kafka.partition import (
-    INTERNAL,
     MARKS,
     PLAYER,
     Failed,
@@ -175,8 +176,8 @@ class Life:
             if key.startswith(PLAYER):
                 self.partition.load_player(key, record)
 
-    def make_engine(self, stored: object) -> Engine:
-        return self.detection.engine(keep_records=True, stored=stored)  # type: ignore[arg-type]
+    def make_engine(self, stored: Callable[[str], bytes | None]) -> Engine:
+        return self.detection.engine(keep_records=True, stored=stored)
 
     @property
     def next(self) -> dict[str, int]:
@@ -387,8 +388,8 @@ def payments(*items: tuple[str, int], player: str = "p1", kind: str = "in") -> b
     return json.dumps({"customer": player, "payments": told}).encode()
 
 
-def minutes(offset: int, at: int, **more: object) -> Read:
-    return Read(offset, event(f"e{offset}", NOON_US + at * MINUTE_US, **more), b"p1")  # type: ignore[arg-type]
+def minutes(offset: int, at: int, **more: Any) -> Read:
+    return Read(offset, event(f"e{offset}", NOON_US + at * MINUTE_US, **more), b"p1")
 
 
 def test_a_record_of_which_an_event_waits_is_not_passed(tmp_path: Path, cashier: FeedMapping) -> None:

@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import msgspec
 import structlog
@@ -71,12 +70,6 @@ class Snooze(msgspec.Struct, tag_field="kind", tag="snooze"):
 
 
 Command = Rules | Activate | Verdict | Snooze
-KINDS: tuple[Literal["rules", "activate", "verdict", "snooze"], ...] = (
-    "rules",
-    "activate",
-    "verdict",
-    "snooze",
-)
 
 _read = msgspec.json.Decoder(Command).decode
 

@@ -26,7 +26,7 @@ from detector.drivers.kafka.topics import (
     STATUS,
     Headers,
 )
-from detector.events.instants import rfc3339_ms
+from detector.drivers.pausing import tick_event
 
 
 class Outlet:
@@ -85,8 +85,7 @@ class Outlet:
 
     async def tick(self, partition: int, at_us: int) -> None:
         """Record that time passes for a partition, where a replay sees it too."""
-        event = b'{"type":"tick","ts":"%b"}' % rfc3339_ms(at_us).encode()
-        await self._producer.send_and_wait(EVENTS, event, partition=partition)
+        await self._producer.send_and_wait(EVENTS, tick_event(at_us), partition=partition)
 
     async def tell(self, told: status.Status) -> Future[Any]:
         """Tell how the worker is; returns what to wait for."""

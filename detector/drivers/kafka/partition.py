@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from detector.drivers.faults import where
+from detector.drivers.faults import INTERNAL, where
 from detector.drivers.interventions import is_past
 from detector.drivers.kafka.merging import Merger
 from detector.engine.engine import Engine, Outcome
@@ -34,8 +34,6 @@ log = structlog.get_logger()
 
 STEP_US = 10_000_000
 """Event time between two ticks: fixed points, so that moments do not hang on where batches end."""
-INTERNAL = "internal_error"
-"""Why an event was put aside on which the engine itself failed."""
 PLAYER, RUNNING, MARKS = b"p", b"i", b"m"
 """How keys of the changelog begin: a player's record, what is in force for one, the partition's own."""
 
@@ -45,7 +43,7 @@ _unpack_running = msgspec.msgpack.Decoder(_Runnings).decode
 
 
 class Record(Protocol):
-    """What is read of a Kafka record."""
+    """What is read of a Kafka record; `timestamp` is in ms."""
 
     @property
     def offset(self) -> int: ...
@@ -56,7 +54,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Marks(msgspec.Struct, array_like=True):

@@ -31,6 +31,7 @@ from detector.drivers.kafka.meters import Meters
 from detector.drivers.kafka.outlet import Outlet
 from detector.drivers.kafka.partition import MARKS, PLAYER, Failed, Partition, Record, read_marks
 from detector.drivers.kafka.topics import changelog
+from detector.drivers.pausing import LIVE_US, is_pause
 from detector.drivers.rates import WatchedRates
 from detector.engine.engine import GRACE_US
 from detector.engine.places import Places
@@ -42,8 +43,6 @@ from detector.players.player import LONG_AGO, NEVER
 
 log = structlog.get_logger()
 
-LIVE_US = 5 * MINUTE_US
-"""The clock ticks on in a pause only while the newest event (or tick) is no older than this."""
 _BEAT_S = 0.1
 _SHARE = 9
 """A checkpoint that took a second is followed by this many seconds without one, so that catching up is not
@@ -489,11 +488,11 @@ class Worker:
         return len(known) == len(self._options.inputs) and not any(known.values())
 
     async def _tick_on(self, held: _Held) -> None:
-        """In a pause of live input, have time pass by an event of its own, so that a replay sees it too."""
+        """In a pause of live input, have time pass by an event of its own."""
         now = self._clock()
         engine = held.partition.engine
         tick_us = now - engine.grace_us
-        if now - held.heard_us < self._options.tick_every_s * 1_000_000 or engine.high_us < now - LIVE_US:
+        if not is_pause(engine, now, held.heard_us, self._options.tick_every_s):
             return
         held.heard_us = now
         if tick_us > engine.watermark_us:
