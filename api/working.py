@@ -13,8 +13,8 @@ from api.settings import PREFIX, Settings
 from detector.drivers.kafka.admin import require
 from detector.drivers.kafka.application import Plan
 from detector.drivers.kafka.faults import Wanted
+from detector.drivers.kafka.options import Options
 from detector.drivers.kafka.running import run
-from detector.drivers.kafka.worker import Options
 from detector.errors import SettingsError
 from detector.events.money import Currencies
 from detector.language.pack import default_pack

@@ -19,7 +19,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.kafka.application import Plan, make_application
 from detector.drivers.kafka.meters import Meters
-from detector.drivers.kafka.worker import Options, Worker
+from detector.drivers.kafka.options import Options
+from detector.drivers.kafka.worker import Worker
 from detector.drivers.rates import WatchedRates
 from detector.engine.places import Places
 from detector.events.money import Currencies

@@ -1,8 +1,7 @@
 """A worker: partitions assigned by Faust, each judged by an engine of its own, kept by checkpoints.
 
 Everything here runs in one event loop. `_turn` is held by whoever changes which partitions there are or what
-they are judged by: a batch, a restore, a hand-over. Checkpoints are made ready in one go and written in the
-background, for what they hold is plain bytes by then.
+they are judged by: a batch, a restore, a hand-over.
 """
 
 from __future__ import annotations
@@ -11,83 +10,36 @@ import asyncio
 import time
 from asyncio import Future, Task
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from detector.drivers.detection import Detection
 from detector.drivers.faults import where
 from detector.drivers.kafka import status
-from detector.drivers.kafka.application import Application, disk_of, lags
+from detector.drivers.kafka.application import Application, lags
+from detector.drivers.kafka.checkpoints import Checkpoints, Held
 from detector.drivers.kafka.commands import Commands, Library
 from detector.drivers.kafka.connection import Connection
-from detector.drivers.kafka.keeping import Changelog, Kept, Writer
 from detector.drivers.kafka.meters import Meters
+from detector.drivers.kafka.opening import Opening
+from detector.drivers.kafka.options import Options
 from detector.drivers.kafka.outlet import Outlet
-from detector.drivers.kafka.partition import MARKS, PLAYER, Failed, Partition, Record, read_marks
-from detector.drivers.kafka.topics import changelog
+from detector.drivers.kafka.partition import Failed, Partition, Record
 from detector.drivers.pausing import LIVE_US, is_pause
 from detector.drivers.rates import WatchedRates
-from detector.engine.engine import GRACE_US
 from detector.engine.places import Places
-from detector.events.decode import Decoder
-from detector.events.instants import MINUTE_US
 from detector.events.money import Currencies
-from detector.mapping.feed import FeedMapping
 from detector.players.player import LONG_AGO, NEVER
 
 log = structlog.get_logger()
 
 _BEAT_S = 0.1
-_SHARE = 9
-"""A checkpoint that took a second is followed by this many seconds without one, so that catching up is not
-spent on checkpoints …"""
-_LONGEST_S = 30.0
-"""… and by no more than these: they are what a crash has judged again."""
 _AGAIN_S = 1.0
 _LOOK_EVERY_S = 5.0
 _DEAF_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a worker runs; times as the settings of the same names have them."""
-
-    name: str
-    group: str
-    folder: Path
-    rules_folder: Path
-    inputs: Mapping[str, FeedMapping | None]
-    grace_us: int = GRACE_US
-    checkpoint_s: float = 2.0
-    tick_every_s: float = 10.0
-    session_s: float = 10.0
-    merge_wait_s: float = 2.0
-    intervene_within_us: int = 48 * 60 * MINUTE_US
-
-
-@dataclass(slots=True)
-class _Held:
-    """A partition that is ours."""
-
-    partition: Partition
-    kept: Kept
-    writer: Writer
-    generation: int
-    unsure: set[str]
-    sent: list[Future[Any]] = field(default_factory=list)
-    risks: dict[bytes, bytes] = field(default_factory=dict)
-    saving: Task[None] | None = None
-    is_changed: bool = False
-    begun_at: float = 0.0
-    took_s: float = 0.0
-    heard_us: int = 0
-    refetched: dict[str, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -109,19 +61,17 @@ class Worker:
         self.is_ready = False
         self.is_stopping = False
         self._options = options
-        self._connection = connection
-        self._currencies = currencies
-        self._places = places
         self._rates = rates
         self._clock = clock
-        self._decoder = Decoder(currencies)
-        self._changelog = Changelog(connection, changelog(options.group))
         self._outlet = Outlet(connection, clock)
         self._library = Library(options.folder / "rules", currencies)
         self.commands = Commands(connection, self._library, clock)
-        self._held: dict[int, _Held] = {}
+        self._opening = Opening(
+            app, connection, options, currencies, places, rates, self.commands, self._library, clock
+        )
+        self._checkpoints = Checkpoints(options, meters, self)
+        self._held: dict[int, Held] = {}
         self._lost: dict[int, float] = {}
-        self._feared: dict[int, set[tuple[str, int]]] = {}
         self._turn = asyncio.Lock()
         self._tasks: list[Task[None]] = []
         self._withheld = 0
@@ -177,7 +127,7 @@ class Worker:
             await self._judge(held, lambda: held.partition.take(tp.topic, records, time.monotonic()))
             self.meters.batch_events.observe(len(records))
 
-    async def _follows(self, held: _Held, tp: TP, records: list[Record]) -> bool:
+    async def _follows(self, held: Held, tp: TP, records: list[Record]) -> bool:
         """Whether records begin where a partition has come to, the first time after it was restored.
 
         What was fetched before may still be on its way then. Offsets that do not exist (marks of others'
@@ -191,14 +141,14 @@ class Worker:
         held.unsure.discard(tp.topic)
         return True
 
-    async def _judge(self, held: _Held, work: Callable[[], None]) -> None:
+    async def _judge(self, held: Held, work: Callable[[], None]) -> None:
         """Do some judging, and send what follows from it."""
         number = held.partition.number
         try:
             work()
         except Failed as failed:
-            self._feared.setdefault(number, set()).add((failed.topic, failed.offset))
-            self._lose(number, "event")
+            self._opening.feared.setdefault(number, set()).add((failed.topic, failed.offset))
+            self.lose(number, "event")
             return
         held.is_changed = True
         held.heard_us = self._clock()
@@ -212,7 +162,7 @@ class Worker:
             held.sent += await self._outlet.send(out, number)
         except KafkaError as error:
             log.warning("nothing can be sent", error=type(error).__name__)
-            self._lose(number, "send")
+            self.lose(number, "send")
             return
         if held.partition.halted:
             await self._change_rules(number)
@@ -235,18 +185,16 @@ class Worker:
         latest = self.commands.latest
         assert latest is not None
         held = self._held[number]
-        if not await self._save_now(held):
+        if not await self._checkpoints.make_now(held):
             return
-        held.partition, _ = self._set_up(number, held.kept, latest.set)
+        self._opening.change_rules(held, latest.set)
         held.is_changed = True
-        if not await self._save_now(held):
+        if not await self._checkpoints.make_now(held):
             return
-        held.unsure = set(self._options.inputs)
-        held.refetched.clear()
         await self._seek(held)
         log.info("other rules are in force", partition=number, rules=latest.set)
 
-    async def _seek(self, held: _Held) -> None:
+    async def _seek(self, held: Held) -> None:
         for topic, offset in held.partition.next.items():
             await self.app.consumer.seek(TP(topic, held.partition.number), offset)
 
@@ -259,8 +207,8 @@ class Worker:
             began = time.monotonic()
             await self._drop(set(self._held))
             self._lost.clear()
-            await self._bring_up(numbers)
-            await self._begin_at_first(numbers)
+            self._held = await self._opening.open(numbers)
+            await self._opening.begin_at_first(self._held)
             self.is_ready = True
             self.meters.recovered(time.monotonic() - began)
             return {
@@ -269,92 +217,11 @@ class Worker:
                 for topic, offset in held.partition.next.items()
             }
 
-    async def _begin_at_first(self, numbers: set[int]) -> None:
-        """Have inputs of which nothing is kept read from their first record on, whatever the group committed.
-
-        A changelog that was lost is made anew by judging once more all that the topics still have.
-        """
-        unknown = [
-            TP(topic, number)
-            for number in numbers
-            for topic in self._options.inputs
-            if topic not in self._held[number].partition.next
-        ]
-        if unknown:
-            first = await self.app.consumer.earliest_offsets(*unknown)
-            for tp, offset in first.items():
-                self._held[tp.partition].partition.begin_at(tp.topic, offset)
-
-    async def _bring_up(self, numbers: set[int]) -> None:
-        began = time.monotonic()
-        writers = {
-            number: Writer(self._connection, self._options.group, self._changelog.topic, number)
-            for number in numbers
-        }
-        try:
-            await asyncio.gather(*(writer.open() for writer in writers.values()))
-            kept = {number: Kept(*disk_of(self.app, number)) for number in numbers}
-            read = await self._changelog.bring_up(kept) if kept else 0
-        except BaseException:
-            await asyncio.gather(*(writer.close() for writer in writers.values()))
-            raise
-        players = 0
-        for number in sorted(numbers):
-            partition, known = self._set_up(number, kept[number], None)
-            players += known
-            self._held[number] = _Held(
-                partition=partition,
-                kept=kept[number],
-                writer=writers[number],
-                generation=self.app.consumer_generation_id,
-                unsure=set(self._options.inputs),
-                heard_us=self._clock(),
-            )
-            await asyncio.sleep(0)
-        if numbers:
-            took = round(time.monotonic() - began, 1)
-            log.info("detecting", partitions=sorted(numbers), players=players, read=read, seconds=took)
-
-    def _set_up(self, number: int, kept: Kept, rules: str | None) -> tuple[Partition, int]:
-        """A partition made of what is kept of it, and how many players that is.
-
-        It is judged by a set of rules, None being the one that it was judged by so far.
-        """
-        marks = kept.get(MARKS)
-        if rules is None:
-            latest = self.commands.latest
-            assert latest is not None
-            rules = latest.set if marks is None else read_marks(marks).rules
-        found = self._library.get(rules)
-        rates = None if self._rates is None else self._rates.rates
-        detection = Detection(found.rules, self._currencies, rates, self._places, found.scoring, found.ladder)
-        partition = Partition(
-            number,
-            lambda stored: detection.engine(
-                keep_records=True, grace_us=self._options.grace_us, stored=stored
-            ),
-            found.ladder,
-            self._options.inputs,
-            self._decoder,
-            kept.get,
-            self._feared.get(number, set()),
-            rules,
-            wait_s=self._options.merge_wait_s,
-            now_s=time.monotonic(),
-        )
-        if marks is not None:
-            partition.load_marks(marks)
-        players = 0
-        for key, record in kept.items(PLAYER):
-            partition.load_player(key, record)
-            players += 1
-        return partition, players
-
     async def hand_over(self) -> None:
         """Keep all that was judged and let go of every partition."""
         async with self._turn:
             self.is_ready = False
-            saving = [asyncio.create_task(self._save_now(held)) for held in self._held.values()]
+            saving = [asyncio.create_task(self._checkpoints.make_now(held)) for held in self._held.values()]
             if saving:
                 # Whoever waits for the partitions waits no longer than for a worker that was lost.
                 await asyncio.wait(saving, timeout=self._options.session_s)
@@ -369,7 +236,11 @@ class Worker:
                 held.saving.cancel()
         await asyncio.gather(*(held.writer.close() for held in gone))
 
-    def _lose(self, number: int, cause: str, wait_s: float = 0.0) -> None:
+    def is_lost(self, number: int) -> bool:
+        """Whether a partition is given up for now."""
+        return number in self._lost
+
+    def lose(self, number: int, cause: str, wait_s: float = 0.0) -> None:
         """Trust nothing any more of what memory holds of a partition; take it up again after a while."""
         self._lost.setdefault(number, time.monotonic() + wait_s)
         self.meters.restores.labels(cause).inc()
@@ -383,65 +254,16 @@ class Worker:
                 return
             await self._drop(lost & set(self._held))
             try:
-                await self._bring_up(lost)
+                opened = await self._opening.open(lost)
             except KafkaError as error:
                 log.warning("partitions cannot be taken up", error=type(error).__name__)
                 self._lost |= dict.fromkeys(lost, now_s + _AGAIN_S)
                 return
-            await self._begin_at_first(lost)
+            self._held |= opened
+            await self._opening.begin_at_first(opened)
             for number in lost:
                 del self._lost[number]
                 await self._seek(self._held[number])
-
-    # Checkpoints
-
-    async def _save_now(self, held: _Held) -> bool:
-        """Have everything judged so far kept before returning; False if that cannot be."""
-        if held.saving is not None:
-            await asyncio.wait([held.saving])
-        if held.partition.number in self._lost:
-            return False
-        if held.is_changed:
-            self._save(held)
-            assert held.saving is not None
-            await asyncio.wait([held.saving])
-        return held.partition.number not in self._lost
-
-    def _save(self, held: _Held) -> None:
-        """Begin a checkpoint of what was judged so far."""
-        held.is_changed = False
-        held.begun_at = time.monotonic()
-        sent, held.sent = held.sent, []
-        risks, held.risks = held.risks, {}
-        changed = held.partition.unsaved()
-        held.saving = asyncio.create_task(
-            self._write(held, sent, changed, risks, dict(held.partition.next)), name="checkpoint"
-        )
-
-    async def _write(
-        self,
-        held: _Held,
-        sent: list[Future[Any]],
-        changed: Mapping[bytes, bytes],
-        risks: Mapping[bytes, bytes],
-        reached: Mapping[str, int],
-    ) -> None:
-        try:
-            await asyncio.gather(*sent)
-            last = await held.writer.write(changed, risks, reached)
-            held.kept.apply(changed.items(), last)
-            held.partition.saved()
-            held.took_s = time.monotonic() - held.begun_at
-            self.meters.saved(held.took_s)
-        except ProducerFenced:
-            # Most likely it is another worker's by now, which this one is about to learn from the brokers.
-            log.warning("a partition was taken over", partition=held.partition.number)
-            self._lose(held.partition.number, "fenced", 2 * self._options.session_s)
-        except Exception as error:
-            log.warning(
-                "a checkpoint was not kept", partition=held.partition.number, error=type(error).__name__
-            )
-            self._lose(held.partition.number, "checkpoint")
 
     # The clock
 
@@ -463,7 +285,7 @@ class Worker:
                         continue
                     await self._look_after(number, held)
 
-    async def _look_after(self, number: int, held: _Held) -> None:
+    async def _look_after(self, number: int, held: Held) -> None:
         now_s = time.monotonic()
         partition = held.partition
         if partition.is_waiting:
@@ -472,10 +294,8 @@ class Worker:
             await self._change_rules(number)
             return
         await self._tick_on(held)
-        pause = max(self._options.checkpoint_s, min(_SHARE * held.took_s, _LONGEST_S))
-        is_saving = held.saving is not None and not held.saving.done()
-        if held.is_changed and not is_saving and now_s - held.begun_at >= pause:
-            self._save(held)
+        if self._checkpoints.is_due(held, now_s):
+            self._checkpoints.begin(held)
             await asyncio.sleep(0)
 
     def _is_idle_past(self, partition: Partition) -> bool:
@@ -487,7 +307,7 @@ class Worker:
         known = self._lags(partition)
         return len(known) == len(self._options.inputs) and not any(known.values())
 
-    async def _tick_on(self, held: _Held) -> None:
+    async def _tick_on(self, held: Held) -> None:
         """In a pause of live input, have time pass by an event of its own."""
         now = self._clock()
         engine = held.partition.engine
