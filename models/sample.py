@@ -1,0 +1,82 @@
+"""What models learn from: samples, one for each deposit and each end of a session, and labels, which come later.
+
+The detector makes samples, in replay, embedded and on Kafka alike; whoever learns knows nothing of it but
+these two shapes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample", gc=False):
+    """What was known of a player at one moment, and what the models in force made of it then.
+
+    Parameters
+    ----------
+    player
+        Whoever it was; the same string in labels.
+    at
+        The player's clock, µs since the epoch.
+    moment
+        `deposit` or `session_end`.
+    catalogue
+        The id of the catalogue that `values` follow.
+    values
+        A number for each feature of the catalogue, in its order; None where it is unknown. Money is in minor
+        units of `currency`, time in hours, shares from 0 to 1.
+    currency
+        The player's first, None before any money was seen.
+    birth_year
+        None where it is not known.
+    scores
+        By the models in force, empty where there were none; None where one had nothing to say.
+    artefact
+        The id of the scorecard in force.
+    flagged
+        Whether an alert on risk is open on the player, this moment's included: `high` and `critical` alone.
+    """
+
+    player: str
+    at: int
+    moment: str
+    catalogue: str
+    values: tuple[float | None, ...]
+    currency: str | None = None
+    birth_year: int | None = None
+    scores: dict[str, float | None] = {}
+    artefact: str | None = None
+    flagged: bool = False
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="label", gc=False):
+    """Something came to be known of a player.
+
+    Parameters
+    ----------
+    player
+        As in samples.
+    at
+        When it happened, µs since the epoch.
+    source
+        `self_exclusion` (of six months or more), `rg_event` (words of distress or strain, or of a threat), or
+        `verdict` (what a person found of an alert).
+    harmed
+        Whether it says that the player was in trouble; only a verdict can say that they were not.
+    about
+        For a verdict the instant that the alert was about, else `at`.
+    drawn
+        For a verdict the probability with which the player was looked at without any alert's doing: 0 where
+        the alert was the reason, the share of the random review otherwise. 1 for all other sources.
+    """
+
+    player: str
+    at: int
+    source: str
+    harmed: bool
+    about: int
+    drawn: float = 1.0
+
+
+SOURCES = ("self_exclusion", "rg_event", "verdict")
+MOMENTS = ("deposit", "session_end")
