@@ -33,8 +33,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="s
         By the models in force, empty where there were none; None where one had nothing to say.
     artefact
         The id of the scorecard in force.
-    flagged
-        Whether an alert on risk is open on the player, this moment's included: `high` and `critical` alone.
+    rules
+        What the rules alone made of the player: the score, 0 to 100, of the latest alert on risk up to this
+        moment, halved for every fourteen days since; 0 without any. (It takes the place of a plain
+        `flagged`: a baseline that ranks is fairer than one that only says yes or no.)
     """
 
     player: str
@@ -46,7 +48,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="s
     birth_year: int | None = None
     scores: dict[str, float | None] = {}
     artefact: str | None = None
-    flagged: bool = False
+    rules: float = 0.0
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="label", gc=False):
