@@ -8,10 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from detector.drivers.rulesets import RuleSet
+from detector.drivers.scorecards import Scorecards
 from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
 from detector.ladder.ladder import Ladder, packaged_ladder
+from detector.language.features import Catalogue
 from detector.language.rule import Rule
 from detector.score.scoring import Scoring, packaged_scoring
 
@@ -26,6 +29,32 @@ class Detection:
     places: Places | None = None
     scoring: Scoring | None = None  # the packaged one
     ladder: Ladder | None = None  # the packaged one
+    catalogue: Catalogue | None = None  # without one no model is asked
+    scorecards: Scorecards = ()
+    keep_samples: bool = False  # for who learns
+
+    @classmethod
+    def of(
+        cls,
+        found: RuleSet,
+        currencies: Currencies,
+        rates: Rates | None,
+        places: Places | None,
+        *,
+        keep_samples: bool = False,
+    ) -> Detection:
+        """What a set of rules makes a detector work by, with what the deployment adds."""
+        return cls(
+            found.rules,
+            currencies,
+            rates,
+            places,
+            found.scoring,
+            found.ladder,
+            found.catalogue,
+            found.scorecards,
+            keep_samples,
+        )
 
     def engine(
         self,
@@ -43,6 +72,9 @@ class Detection:
             grace_us=grace_us,
             scoring=self.scoring,
             ladder=self.ladder,
+            catalogue=self.catalogue,
+            scorers=self.scorecards,
+            keep_samples=self.keep_samples,
             keep_records=keep_records,
             stored=stored,
         )
@@ -57,6 +89,8 @@ class Detection:
             "places": None if self.places is None else vars(self.places),
             "score.yml": (self.scoring or packaged_scoring()).behaviour,
             "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
+            "features.yml": None if self.catalogue is None else self.catalogue.behaviour,
+            "scorecards": [(since, card.id) for since, card in self.scorecards],
             "version": version("tiltwatch"),
         }
         return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

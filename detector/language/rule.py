@@ -11,6 +11,8 @@ STATUSES = ("draft", "shadow", "live", "retired")
 CATEGORIES = ("spend", "deposits", "losses", "time", "play", "withdrawals", "tools", "contact")
 AUDIENCES = ("risk", "follow_up", "compliance", "operations")
 SEVERITIES = ("low", "medium", "high", "critical")
+MODELS = ("harm", "unusual", "habit", "review")
+"""What `score` may be asked of; docs/models.md says what each number means."""
 RESPONSES = ("L0", "L1", "L2", "L3", "L4", "L5")
 
 
@@ -27,7 +29,8 @@ class Trigger:
 class Timeline:
     """One test of a rule, as written; `detector.language.timeline` reads its lines.
 
-    `expect` holds every alert that has to come, in no order; `line` is where the test begins.
+    `expect` holds every alert that has to come, in no order; `line` is where the test begins; `scores` what
+    the models say at every moment of it.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Timeline:
     events: tuple[bytes, ...]  # raw JSON events in arrival order, ready for the decoder
     expect: tuple[ExpectedAlert, ...]
     line: int = field(compare=False)
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -217,6 +217,14 @@ class Habit:
         return window.before_us + (HABIT_WINDOWS + 1) * window.length_us
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`score(model)`: what the model in force says of the player, computed just before the rule is judged."""
+
+    model: str
+    place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
+
+
 Expression = (
     Literal
     | Name
@@ -232,6 +240,7 @@ Expression = (
     | Age
     | SessionAge
     | Habit
+    | Score
 )
 
 
@@ -241,6 +250,8 @@ def kind_of(expression: Expression) -> Kind:
         return Kind.BOOL
     if isinstance(expression, Since | Age | SessionAge):
         return Kind.DURATION
+    if isinstance(expression, Score):
+        return Kind.NUMBER
     if expression.kind is None:
         raise TypeError("the expression has not been typed")
     return expression.kind

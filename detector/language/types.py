@@ -26,6 +26,7 @@ from detector.language.parse import (
     parse,
     suggestion,
 )
+from detector.language.rule import MODELS
 from detector.language.source import Scalar, shorten
 from detector.language.syntax import (
     Expression,
@@ -33,6 +34,7 @@ from detector.language.syntax import (
     Kind,
     Name,
     Quantity,
+    Score,
     Since,
     Window,
     kind_of,
@@ -84,6 +86,16 @@ class _Typer(ConditionTyper):
             raise self._fault(name_branch, told)
         self._scope.quantities.update(habit.before)
         return habit
+
+    def _score(self, tree: SyntaxTree) -> Score:
+        if self._event is not None:
+            raise self._fault(tree, "no score stands within `where`")
+        name = tree.children[1]
+        if str(name) not in MODELS:
+            told = f'no model is called "{shorten(str(name))}"{suggestion(str(name), MODELS)}'
+            raise self._fault(name, f"{told}; there are {', '.join(MODELS)}")
+        self._scope.asks_score = True
+        return Score(str(name), self._source.at(offset_of(tree)))
 
     def _quantity(self, tree: SyntaxTree) -> Quantity:
         name, selected, condition, span, before = tree.children
