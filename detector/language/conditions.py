@@ -164,6 +164,8 @@ class ConditionTyper:
         name = leaf(tree)
         if name in LATER:
             return self._fault(tree, f"`{name}` is reserved and not available yet")
+        if name == "score":
+            return self._fault(tree, "a score names its model, such as score(harm)")
         if name.lower() in ("true", "false"):
             return self._fault(tree, "there is no true and no false: write the condition itself, or `not`")
         return self._fault(tree, f'unknown name "{shorten(name)}"{where}{suggestion(name, known)}')
