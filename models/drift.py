@@ -142,3 +142,42 @@ class Drift:
 
 def _bin(edges: list[float], value: float) -> int:
     return _BINS if isnan(value) else bisect_left(edges, value)
+
+
+class DailyChanges:
+    """ADWIN on the means of days, for what is known late and comes in bursts.
+
+    One self-exclusion answers a month of a player's samples at once. Taken one by one these would look like
+    a change each time; and harm is known before its absence is. So each day counts once, and only when all
+    that can be known of it is.
+
+    Parameters
+    ----------
+    names
+        What is watched, each between 0 and 1.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._windows = {name: ADWIN(clock=1) for name in names}  # type: ignore[no-untyped-call]
+        self._sums: dict[int, dict[str, list[float]]] = {}
+        self._changes: dict[str, list[int]] = {name: [] for name in names}
+
+    def see(self, name: str, day: int, value: float) -> None:
+        """Count one value of a day, in days since the epoch."""
+        sums = self._sums.setdefault(day, {}).setdefault(name, [0.0, 0.0])
+        sums[0] += value
+        sums[1] += 1
+
+    def finish(self, before_day: int) -> None:
+        """Close all days before one."""
+        for day in sorted(each for each in self._sums if each < before_day):
+            for name, (total, count) in self._sums.pop(day).items():
+                window = self._windows[name]
+                window.update(total / count)  # type: ignore[no-untyped-call]
+                if window.drift_detected:
+                    self._changes[name].append(day * DAY_US)
+                    del self._changes[name][:-_CHANGES_KEPT]
+
+    def report(self) -> dict[str, list[int]]:
+        """Return when each changed, µs since the epoch; the latest 200."""
+        return {name: list(changes) for name, changes in self._changes.items()}

@@ -42,7 +42,7 @@ def stream(
     for number in range(players):
         who = f"p{number}"
         onset = int(random.integers(10, days)) if random.random() < 0.35 else 10**6
-        labelled = onset + int(random.integers(5, 15))
+        labelled = onset + int(random.integers(15, 29))  # most of the horizon before it can be seen
         lives_well = random.random() < flipped
         for day in range(days):
             if day >= labelled or random.random() < 0.4:

@@ -77,7 +77,7 @@ def test_nothing_that_came_later_touches_a_prediction() -> None:
         for each in stopped.room.of(f"p{who}")
     }
     assert len(waiting) > 100
-    table = fed(trainer(), [*EVENTS]).rows.table()
+    table = fed(trainer(), EVENTS).rows.table()
     compared = 0
     for row in range(len(table)):
         key = (table.players[table.player[row]], int(table.at[row]))

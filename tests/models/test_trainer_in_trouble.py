@@ -41,6 +41,27 @@ def test_missing_features_leave_it_working_and_are_told() -> None:
     assert auc(holes, "logistic") > 0.55
 
 
+def test_nothing_is_said_to_have_changed_where_nothing_has() -> None:
+    calm = fed(logistic(), list(stream(players=300, days=120))).report(draws=5)
+    assert calm.data.changes == {"labels": [], "alerts": [], "logistic": []}
+
+
+def test_days_of_which_the_harmed_alone_are_known_are_left_out() -> None:
+    # Of the last month nobody is known but who came to harm.
+    taught = fed(logistic(), list(stream()))
+    last = max(taught.rows.table().day)
+    told = taught.report(draws=5)
+    assert max(week.first_day for week in told.score("logistic").weeks) < last - 20
+    late = taught.rows.table()
+    assert late.harmed[late.day > last - 20].all()
+    whole = fed(logistic(), list(stream()))
+    whole.pass_time(400 * DAY_US)
+    everything = whole.report(draws=5)
+    assert (
+        told.data.harmed / told.data.player_days < 1.5 * everything.data.harmed / everything.data.player_days
+    )
+
+
 def test_verdicts_on_alerts_alone_would_make_believe_the_worst() -> None:
     looked_at = fed(logistic(), list(stream(players=200, review=0.05))).report(draws=5).bias
     assert looked_at.on_alerts.share == 1.0
