@@ -142,7 +142,7 @@ def behaviour(players: Players) -> list[str]:
 
 
 # %% [markdown]
-# A third of the players, by a hash of their ids, was never looked at while the models were made. What the
+# On a third of the players, by a hash of their ids, no model was tried while the models were made. What the
 # other two thirds teach is tried on it at the end.
 
 

@@ -89,7 +89,7 @@ def test_all_of_it_runs_on_any_players_of_that_format(
 
 def test_players_are_read_with_what_is_unknown_of_them(notebook: dict[str, Any], players: Any) -> None:
     known = pd.DataFrame(~np.isnan(players.values), players.ids, players.names)
-    assert [name for name in known if not known.loc[NEVER_WON, name]] == [
+    assert [name for name in players.names if not known.loc[NEVER_WON, name]] == [
         f"win_{which}" for which in ("max", "min", "mean", "median")
     ]
     unknown = {name.partition(": ")[0] for name in players.names if not known.loc[ONE_ROUND, name]}
