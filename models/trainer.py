@@ -21,6 +21,7 @@ from models.evaluation import METHOD, Data, Interval, Report
 from models.harm import Kind
 from models.labels import DAY_US, Answer, LabelTerms, Waiting, WaitingRoom, compact, loose
 from models.learners import Learners
+from models.ordering import Heard, InOrder
 from models.rows import Rows
 from models.sample import Label, Sample
 from models.scorecard import Scorecard
@@ -92,12 +93,29 @@ class Trainer:
         self.rows = Rows(self.names, seed, most_rows)
         self.bias = Bias(self.features)
         self.drift = Drift(self.features, seed)
+        self._order = InOrder()
         self.first_at: int | None = None
         self.last_at: int | None = None
         self._dropped = {"other catalogue": 0, "malformed": 0, "before the models had learned": 0}
         self._daily = DailyChanges(("labels", "alerts", *self.kinds))
 
     # Learning.
+
+    def hear(self, each: Heard) -> None:
+        """Take in what comes about in order of time, and learn what nothing earlier can come before."""
+        self._order.hear(each)
+        self._go_through(self._order.settled())
+
+    def finish(self) -> None:
+        """Learn everything heard: nothing more comes. Going on is possible all the same."""
+        self._go_through(self._order.until(2**62))
+
+    def _go_through(self, settled: Iterable[Sample | Label]) -> None:
+        for each in settled:
+            if isinstance(each, Label):
+                self.label(each)
+            else:
+                self.take(each)
 
     def take(self, sample: Sample) -> None:
         """Predict for a sample, let it wait for its answer, and learn what its time answers."""

@@ -42,7 +42,8 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from models.harm import KINDS, Kind, harm_learner, log_odds
+from models.harm import KINDS, Kind, log_odds
+from models.harm_learners import harm_learner
 from models.metrics import Ranking, interval, pr_auc, resamples, roc_auc
 from models.scaling import signed_log
 

@@ -31,10 +31,10 @@ def told(effects: Effects) -> Iterator[Heard]:
             yield Flag(player=alert.player, at=at_us, score=alert.score)
 
 
-def samples_of(
+def heard_of(
     log: LogReader, detection: Detection, *, progress: Callable[[int], object] | None = None
-) -> Iterator[Sample | Label]:
-    """The samples and labels of an opened log, by time; what is refused is passed over.
+) -> Iterator[Heard]:
+    """What those who learn are told of an opened log, nearly in order; what is refused is passed over.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def samples_of(
         The log cannot be read.
     """
     shard = Shard(dataclasses.replace(detection, keep_samples=True))
-    engine, order = shard.engine, InOrder()
+    engine = shard.engine
     letters: list[Letter] = []
     lines = 0
     with without_collector():
@@ -50,13 +50,18 @@ def samples_of(
             shard.take(chunk, lambda place: place, letters)
             letters.clear()
             engine.tick(engine.watermark_us)
-            for each in told(engine.take()):
-                order.hear(each)
-            yield from order.settled()
+            yield from told(engine.take())
             lines += len(chunk)
             if progress is not None:
                 progress(lines)
     engine.finish()
-    for each in told(engine.take()):
+    yield from told(engine.take())
+
+
+def samples_of(log: LogReader, detection: Detection) -> Iterator[Sample | Label]:
+    """The samples and labels of an opened log, by time."""
+    order = InOrder()
+    for each in heard_of(log, detection):
         order.hear(each)
-    yield from order.until(engine.high_us)
+        yield from order.settled()
+    yield from order.until(2**62)
