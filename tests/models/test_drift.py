@@ -38,8 +38,7 @@ def test_each_week_is_compared_with_the_first_four() -> None:
     for row in range(12_000):
         at = row * 12 * WEEK_US // 12_000
         turned = at >= 8 * WEEK_US
-        money = random.lognormal(8 + turned, 1)
-        drift.see(at, compact([money, 0.0, None if turned else 1.0]))
+        drift.see(at, compact([random.lognormal(8 + turned, 1), 0.0, None if turned else 1.0]))
     money, flag, gone = drift.report()
     assert [week // 7 for week, _ in money.weeks] == list(range(4, 12))
     assert max(index for week, index in money.weeks if week < 56) < 0.1
