@@ -80,7 +80,7 @@ def test_when_harm_becomes_three_times_as_common_belief_follows() -> None:
 def test_what_was_said_of_a_classifier_that_knew_nothing_yet_is_soon_forgotten() -> None:
     off = []
     for seed in range(4):
-        rng = random.Random(seed)
+        rng = random.Random(100 + seed)
         calibration = Calibration()
         for number, truth in enumerate(stream(5000, seed)):
             calibration.learn(truth - 2 if number < 300 else truth, rng.random() < probability(truth))
