@@ -180,9 +180,7 @@ class _Loader:
             if key.text not in self._scope.lets:
                 self._scope.failed.add(key.text)
         if sum(feature.own for feature in features) > MAX_OWN:
-            self._tell(
-                self._root.place, f"at most {MAX_OWN} features have a habit (own: yes)"
-            )
+            self._tell(self._root.place, f"at most {MAX_OWN} features have a habit (own: yes)")
         if self._reading.findings or version is None:
             return None
         formulas = dict(self._scope.lets)
