@@ -121,9 +121,10 @@ class Engine:
         self.counts = self._around.counts
         self.high_us = LONG_AGO
         self.ticked_us = LONG_AGO
-        features = () if catalogue is None else as_rules(catalogue)
-        self.plan = Plan([*rules, *features])
+        alone = Plan(rules)
+        self.plan = alone if catalogue is None else Plan([*rules, *as_rules(catalogue)])
         self._timed = self.plan.timed
+        self._shows_moments = alone.timed  # whether alerts are of moments too, and not of events alone
         codes = {type_: code for code, type_ in enumerate(TYPES)}
         compiler = EventCompiler(self.plan)
         functions = compiler.compile()
@@ -136,7 +137,7 @@ class Engine:
             self._around.places,
         )
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
-        kinds = make_kinds(self.plan, functions, self.judges.rules)
+        kinds = make_kinds(self.plan, functions, self.judges.rules, alone)
         self._kinds = {EVENT_TYPES[kind.type]: kind for kind in kinds if kind.type in EVENT_TYPES}
         self.sampler = self.judges.sampler = (
             None
@@ -222,6 +223,7 @@ class Engine:
             self._touched.append(p)
         if p.currency is None and kind.has_currency:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
+            p.paid_from = at
         if p.home is None and (event.jurisdiction is not None or event.brand is not None):
             self._settle_home(p, event, at)
         if not kind.is_bet or event.replaces is not None or p.awaited is not None:
@@ -323,7 +325,7 @@ class Engine:
         if cancelled is not None:
             return
         if kind.is_shown:
-            note_shown(p, kind, at, event.id, self._low_us)
+            note_shown(p, kind, at, event.id, self._low_us if self._shows_moments else NEVER)
         if self.sampler is not None and kind.is_labelling:
             self.sampler.label(p, event, at)
         kinds = [kind] if event.replaced is None else [kind, self._kinds[type(event.replaced)]]
@@ -480,6 +482,7 @@ class Engine:
         p = self._players.get(event.player) or self._player(event.player)
         judged = next(each for each in self.judges.rules if each.rule.id == rule_id)
         view, on = self._seen(p, session_of(p, event, micros(event.ts)), [judged])
+        view.scores = p.scores
         values = judged.functions.facts(view, p.clock, on)
         return p.clock, judged.facts.evidence(values, p.clock, p.currency)
 

@@ -47,9 +47,15 @@ class Kind:
     reads_summaries: bool = False  # some rule judged at it asks for closed sessions
 
 
-def make_kinds(plan: Plan, functions: Mapping[str, EventFunctions], rules: Sequence[Judged]) -> list[Kind]:
-    """Every type that rules know, by its code."""
-    shown = {slot.type for slot in plan.slots if slot.kind == "exact"}
+def make_kinds(
+    plan: Plan, functions: Mapping[str, EventFunctions], rules: Sequence[Judged], told: Plan
+) -> list[Kind]:
+    """Every type that rules know, by its code.
+
+    `told` is the plan of the rules alone, which decide on whose ids alerts show: `plan` may keep more, for
+    models.
+    """
+    shown = {slot.type for slot in told.slots if slot.kind == "exact"}
     kinds = [Kind(type_, code) for code, type_ in enumerate(TYPES)]
     for kind in kinds:
         made = functions.get(kind.type)
@@ -67,7 +73,7 @@ def make_kinds(plan: Plan, functions: Mapping[str, EventFunctions], rules: Seque
         kind.is_sampled = kind.type == "deposit"
         kind.is_labelling = kind.type in ("contact", "self_exclusion")
         kind.is_shown = kind.type in shown or (bool(kind.judges) and not kind.is_bet)
-        if plan.summaries and kind.type in SUMMED and not kind.is_bet:
+        if told.summaries and kind.type in SUMMED and not kind.is_bet:
             kind.is_shown = True
         kind.has_currency = "currency" in FIELDS.get(kind.type, ())
         for number, slot in enumerate(plan.slots):

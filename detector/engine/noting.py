@@ -44,6 +44,8 @@ def note_profile(p: Player, event: PlayerProfile, at: int) -> None:
     p.profile.insert(place, (at, event.timezone, event.jurisdiction))
     p.here = None
     if event.birth_year is not None:
-        p.birth_year = event.birth_year
+        p.birth_years = p.birth_years or []
+        p.birth_years.insert(bisect_right(p.birth_years, at, key=_at), (at, event.birth_year))
+        del p.birth_years[:-8]
     # Late bets look back at most a little: the last few profiles are enough.
     del p.profile[:-8]

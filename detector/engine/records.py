@@ -20,7 +20,7 @@ from detector.engine.compile_events import nothing_fresh
 from detector.engine.kinds import TYPES
 from detector.engine.plan import PICKS, Plan, Slot
 from detector.errors import StateError
-from detector.players.player import Episode, Player, Retraction, Session
+from detector.players.player import LONG_AGO, NEVER, Episode, Player, Retraction, Session
 from detector.players.summary import Rounds
 from detector.windows.exact import Numbers, Series
 from detector.windows.tiles import FEW
@@ -194,7 +194,8 @@ class Records:
             p.home,
             p.started,
             None if p.habit is None else [self.catalogue, p.habit.tolist()],
-            p.birth_year,
+            p.birth_years,
+            p.paid_from,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
 
@@ -268,8 +269,10 @@ class Records:
         p.retracted = move.retracted(body[21])
         p.started = [(at, channel, key) for at, channel, key in body[24]]
         p.home = None if body[23] is None else (body[23][0], body[23][1])
+        p.paid_from = NEVER if p.currency is None else LONG_AGO
         if len(body) > _WITHOUT_MODELS:
-            habit, p.birth_year = body[25:27]
+            habit, years, p.paid_from = body[25:28]
+            p.birth_years = None if years is None else [(at, year) for at, year in years]
             if habit is not None and habit[0] == self.catalogue:
                 p.habit = array("d", habit[1])
         return p

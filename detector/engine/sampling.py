@@ -157,8 +157,9 @@ class Sampler:
                     moment=moment,
                     catalogue=self.catalogue.id,
                     values=values,
-                    currency=p.currency,
-                    birth_year=p.birth_year,
+                    # As of the moment: what came to be known later must not hang on when it is looked at.
+                    currency=p.currency if p.paid_from <= at_us else None,
+                    birth_year=_as_of(p.birth_years, at_us),
                     scores=scores,
                     artefact=None if scorer is None else scorer.id,
                 )
@@ -220,6 +221,11 @@ class Sampler:
                 )
             )
         return found
+
+
+def _as_of(told: Sequence[tuple[int, int]] | None, at_us: int) -> int | None:
+    """What was told last, up to an instant."""
+    return next((value for since, value in reversed(told or ()) if since <= at_us), None)
 
 
 def as_rules(catalogue: Catalogue) -> tuple[Rule, Rule]:

@@ -163,13 +163,22 @@ class Settler:
         self._fold(p, event)
         return True
 
-    def _judge(self, rules: Sequence[Judged], p: Player, moment: int, session: Session | None) -> None:
+    def _judge(
+        self,
+        rules: Sequence[Judged],
+        p: Player,
+        moment: int,
+        session: Session | None,
+        sample: Callable[[Player, int, Session], None] | None = None,
+    ) -> None:
         # What was corrected after the moment is, at the moment, still there.
         back = [row for row in p.retracted or () if row[0] > moment]
         for _, at, slot, numbers, picks in back:
             if p.slots[slot] is None:
                 p.slots[slot] = Series(len(numbers))
             p.slots[slot].add(at, numbers, picks, LONG_AGO)
+        if sample is not None and session is not None:
+            sample(p, moment, session)
         for judged in rules:
             self.judge(judged, p, moment, session, None)
         for _, at, slot, numbers, picks in back:
@@ -187,7 +196,8 @@ class Settler:
     def _next_moment(self, p: Player) -> tuple[int, int, Session | None]:
         """(the next moment that could be due, what it is, the session it belongs to).
 
-        At one instant silences come before minutes of sessions, and these before closings.
+        At one instant silences come before minutes of sessions, and these before closings; of two sessions
+        the one that began first.
         """
         moment, what, session = NEVER, _SILENCE, None
         if p.active_at != LONG_AGO and p.silences < len(self.silences):
@@ -202,7 +212,11 @@ class Settler:
                 on = running.settled_open or minute <= running.settled_last
                 if on and (minute < first or (minute == first and of == _CLOSING)):
                     first, of = minute, _MINUTE
-            if first < moment or (first == moment and session is not None and of < what):
+            if first < moment or (
+                first == moment
+                and session is not None
+                and (of, running.settled_start) < (what, session.settled_start)
+            ):
                 moment, what, session = first, of, running
         return moment, what, session
 
@@ -231,9 +245,7 @@ class Settler:
         session.closing = NEVER
         self.sum_up(p, session, moment)
         session.view = session.settled
-        if self.sample is not None:
-            self.sample(p, moment, session)
-        self._judge(self.closing_rules, p, moment, session)
+        self._judge(self.closing_rules, p, moment, session, self.sample)
         self._retire(p, session)
 
     def _fold(self, p: Player, event: Pending) -> bool:

@@ -119,6 +119,8 @@ class ConditionTyper:
             raise self._fault(tree, f'"{shorten(leaf(tree))}" is no constant')
         if literal.currency is not None and literal.currency != self._scope.currency:
             told = f"{literal.currency} in a rule of {self._scope.currency}: one currency a rule"
+            if self._scope.currency is None:
+                told = "no currency can stand here: money is in each player's own"
             raise self._fault(tree, told)
         return literal
 

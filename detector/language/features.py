@@ -17,8 +17,9 @@ from detector.events.vocabulary import SESSION_SUMMARY
 from detector.language import source
 from detector.language.beside import Beside
 from detector.language.conditions import Scope, Unsaid
+from detector.language.kinds import SPOKEN
 from detector.language.pack import Locked, packs_dir
-from detector.language.parse import RESERVED, suggestion
+from detector.language.parse import MAX_LENGTH, RESERVED, suggestion
 from detector.language.source import (
     Fault,
     Node,
@@ -46,6 +47,9 @@ from detector.language.types import type_expression
 
 FEATURES_FILE = "features.yml"
 MAX_FEATURES = 64
+MAX_FORMULAS = 16_000
+"""Characters of all formulas together."""
+MAX_QUANTITIES = 128
 MAX_OWN = 5
 """Each is kept of every player."""
 UNITS = ("count", "share", "ratio", "money", "minutes", "hours", "deviations")
@@ -56,6 +60,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _KEYS = ("version", "why", "features")
 _FEATURE_KEYS = ("formula", "title", "unit", "own", "sources")
+_OWN_UNITS: dict[Kind | None, str] = {Kind.MONEY: "money", Kind.DURATION: "hours"}
 _MEASURED = (Kind.NUMBER, Kind.COUNT, Kind.MONEY, Kind.DURATION)
 
 T = TypeVar("T")
@@ -171,6 +176,12 @@ class _Loader:
                 self._tell(key.place, f'unknown key "{shorten(key.text)}"{near}')
         version = self._read("version", self._root, _version)
         entries = self._read("features", self._root, _entries) or ()
+        written = (node.get("formula") for _, node in entries if isinstance(node, source.Mapping))
+        lengths = (len(each.text) for each in written if isinstance(each, Scalar))
+        # A longer one is refused unread, and says so itself.
+        if sum(length for length in lengths if length <= MAX_LENGTH) > MAX_FORMULAS:
+            self._tell(self._root.place, f"all formulas together have at most {MAX_FORMULAS} characters")
+            return None
         self._scope.coming = {key.text for key, _ in entries}
         features = []
         for key, node in entries:
@@ -181,6 +192,8 @@ class _Loader:
                 self._scope.failed.add(key.text)
         if sum(feature.own for feature in features) > MAX_OWN:
             self._tell(self._root.place, f"at most {MAX_OWN} features have a habit (own: yes)")
+        if len(self._scope.quantities) > MAX_QUANTITIES:
+            self._tell(self._root.place, f"a catalogue has at most {MAX_QUANTITIES} distinct quantities")
         if self._reading.findings or version is None:
             return None
         formulas = dict(self._scope.lets)
@@ -209,24 +222,23 @@ class _Loader:
             name,
             " ".join(scalar(written).text.split()),
             self._needed("title", node, single),
-            self._needed("unit", node, _unit),
+            self._needed("unit", node, lambda unit: _unit(unit, kind_of(formula))),
             self._read("own", node, _flag) or False,
             self._needed("sources", node, _texts),
         )
 
     def _formula(self, written: Scalar) -> Expression:
-        before = set(self._scope.quantities)
         formula = type_expression(written, self._scope)
         if kind_of(formula) not in _MEASURED:
             raise Fault(written.place, "a feature is a number, a count, money or a duration")
         # At a session's end the watermark has come no further: what hangs on the instant would have every
         # bet wait for its turn, which costs more than all rules together.
         told = "a feature reads windows of a length, and of bets what session_summary says of them"
-        for node in self._scope.quantities - before:
-            if node.type != SESSION_SUMMARY and (node.window.scope != "over" or node.type == "bet"):
-                raise Fault(written.place, f"{told}, not {shorten(node.text)}")
-        if any(isinstance(node, (SessionAge, Since, Score)) for node in _nodes(formula)):
-            raise Fault(written.place, f"{told}, not session_age, since or score")
+        for node in _nodes(formula):
+            if isinstance(node, (SessionAge, Since, Score)):
+                raise Fault(node.place, f"{told}, not session_age, since or score")
+            if isinstance(node, Quantity) and (node.window.scope != "over" or node.type == "bet"):
+                raise Fault(node.place, f"{told}, not {shorten(node.text)}")
         return formula
 
     def _needed(self, key: str, node: source.Mapping, make: Callable[[Node], T]) -> T:
@@ -272,10 +284,15 @@ def _version(node: Node) -> int:
     return int(text)
 
 
-def _unit(node: Node) -> str:
+def _unit(node: Node, kind: Kind | None) -> str:
     text = single(node)
     if text not in UNITS:
-        raise Fault(node.place, f'`unit` is one of {", ".join(UNITS)}, not "{shorten(text)}"')
+        near = suggestion(text, UNITS)
+        raise Fault(node.place, f'`unit` is one of {", ".join(UNITS)}, not "{shorten(text)}"{near}')
+    if kind in _OWN_UNITS and text != _OWN_UNITS[kind]:
+        raise Fault(node.place, f"the formula gives {SPOKEN[kind]}: its unit is {_OWN_UNITS[kind]}")
+    if kind not in _OWN_UNITS and text in _OWN_UNITS.values():
+        raise Fault(node.place, f"the formula gives {SPOKEN[kind]}: its unit is not {text}")
     return text
 
 

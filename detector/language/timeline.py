@@ -119,7 +119,10 @@ def _scores(node: Node | None, currencies: Currencies) -> dict[str, float]:
         if key.text not in MODELS:
             told = f'no model is called "{shorten(key.text)}"{suggestion(key.text, MODELS)}'
             raise Fault(key.place, f"{told}; there are {', '.join(MODELS)}")
-        literal = read_literal(value.text, currencies) if isinstance(value, Scalar) else None
+        try:
+            literal = read_literal(value.text.strip(), currencies) if isinstance(value, Scalar) else None
+        except ValueError as error:
+            raise Fault(value.place, str(error)) from None
         if literal is None or literal.kind not in (Kind.COUNT, Kind.NUMBER):
             raise Fault(value.place, "a score is a number or a share, such as 3.5 or 40%")
         found[key.text] = float(literal.value)

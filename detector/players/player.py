@@ -180,7 +180,7 @@ class Player:
     __slots__ = (
         "active_at",
         "awaited",
-        "birth_year",
+        "birth_years",
         "blocked",
         "break_open",
         "break_until",
@@ -194,6 +194,7 @@ class Player:
         "here",
         "home",
         "key",
+        "paid_from",
         "pending",
         "profile",
         "recent",
@@ -218,6 +219,7 @@ class Player:
         self.clock = LONG_AGO
         self.first = NEVER
         self.currency: str | None = None
+        self.paid_from = NEVER  # when the event was that told the currency
         self.profile: list[tuple[int, str | None, str | None]] | None = None  # (since, zone, jurisdiction)
         # (time, jurisdiction) of the first event, by arrival, that says where the player is
         self.home: tuple[int, str] | None = None
@@ -249,6 +251,6 @@ class Player:
         # What models look back on. The rest holds for the rules that are judged next and is not stored: the
         # scores, and the models, features and habit behind them.
         self.habit: array[float] | None = None
-        self.birth_year: int | None = None
+        self.birth_years: list[tuple[int, int]] | None = None  # (told at, year), oldest first
         self.scores: dict[str, float | None] | None = None
         self.sampled: tuple[Any, tuple[float | None, ...], list[float] | None] | None = None
