@@ -38,6 +38,7 @@ from detector.language.syntax import (
     Kind,
     Negation,
     Place,
+    Quantity,
     Score,
     SessionAge,
     Since,
@@ -60,7 +61,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _KEYS = ("version", "why", "features")
 _FEATURE_KEYS = ("formula", "title", "unit", "own", "sources")
-_OWN_UNITS: dict[Kind | None, str] = {Kind.MONEY: "money", Kind.DURATION: "hours"}
+_OWN_UNITS = {Kind.MONEY: "money", Kind.DURATION: "hours"}
 _MEASURED = (Kind.NUMBER, Kind.COUNT, Kind.MONEY, Kind.DURATION)
 
 T = TypeVar("T")
@@ -284,7 +285,7 @@ def _version(node: Node) -> int:
     return int(text)
 
 
-def _unit(node: Node, kind: Kind | None) -> str:
+def _unit(node: Node, kind: Kind) -> str:
     text = single(node)
     if text not in UNITS:
         near = suggestion(text, UNITS)
