@@ -50,6 +50,7 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
             settings.grace_s * 1_000_000,
             scoring=rules.set.scoring,
             ladder=rules.set.ladder,
+            cohorts=rules.set.cohorts,
         ),
         currencies,
         options,

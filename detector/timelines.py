@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from detector.cohorts.tables import LEAST_PLAYERS, Cohort, Cohorts, Measured, Table
 from detector.engine.alerts import Evidence
 from detector.engine.engine import Engine, Outcome
 from detector.engine.places import Places
@@ -13,6 +14,8 @@ from detector.events.decode import Decoder, Refusal
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Currencies, Rates
 from detector.language.rule import ExpectedAlert, Rule, Timeline
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def run_timeline(
 ) -> Run:
     """Take a timeline through an engine of its own; ValueError for an event that it refuses."""
     currencies = currencies or Currencies()
-    engine = Engine([rule], places, rates, currencies, keep_records=False)
+    engine = Engine([rule], places, rates, currencies, cohorts=_cohorts(timeline), keep_records=False)
     decoder = Decoder(currencies)
     seen = {}
     for number, raw in enumerate(timeline.events, 1):
@@ -55,6 +58,23 @@ def run_timeline(
         for alert in (*effects.alerts, *effects.shadow)
     )
     return Run(alerts, engine.ticked_us, seen)
+
+
+def _cohorts(timeline: Timeline) -> Cohorts | None:
+    """The tables that a test brings along, in force at all times."""
+    if not timeline.cohorts:
+        return None
+    quantities = {
+        key: Measured(
+            text=own[0].text,
+            cohorts=[
+                Cohort(currency=each.currency, players=LEAST_PLAYERS, edges=list(each.edges)) for each in own
+            ],
+        )
+        for key in dict.fromkeys(each.key for each in timeline.cohorts)
+        if (own := [each for each in timeline.cohorts if each.key == key])
+    }
+    return Cohorts([Table(effective_from=_EVER, quantities=quantities)])
 
 
 def check_timeline(

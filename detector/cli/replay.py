@@ -24,6 +24,7 @@ from detector.cli.options import (
     read_currencies,
 )
 from detector.cli.outputs import distinct, line_writer, writer
+from detector.cohorts.load import cohorts_beside
 from detector.drivers.checkpoints import open_folder
 from detector.drivers.crew import MOST_JOBS, processors
 from detector.drivers.detection import Detection
@@ -84,8 +85,10 @@ def command(
     distinct(events, alerts, dead, risk)
     feed = None if mapping is None else find_mapping(mapping, currencies)
     scoring, ladder = scoring_beside(_folder(rules)), ladder_beside(_folder(rules))
+    cohorts = cohorts_beside(_folder(rules))
     table = Rates.read(rates, currencies) if rates is not None else None
-    detection = Detection(chosen, currencies, table, read_places(places, jurisdiction), scoring, ladder)
+    where = read_places(places, jurisdiction)
+    detection = Detection(chosen, currencies, table, where, scoring, ladder, cohorts)
     # Whoever names the rules wants to see what each would do, the shadow ones too.
     named = rules is not None
     with ExitStack() as stack:

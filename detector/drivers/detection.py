@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
@@ -26,6 +27,7 @@ class Detection:
     places: Places | None = None
     scoring: Scoring | None = None  # the packaged one
     ladder: Ladder | None = None  # the packaged one
+    cohorts: Cohorts | None = None  # none
 
     def engine(
         self,
@@ -43,6 +45,7 @@ class Detection:
             grace_us=grace_us,
             scoring=self.scoring,
             ladder=self.ladder,
+            cohorts=self.cohorts,
             keep_records=keep_records,
             stored=stored,
         )
@@ -57,6 +60,7 @@ class Detection:
             "places": None if self.places is None else vars(self.places),
             "score.yml": (self.scoring or packaged_scoring()).behaviour,
             "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
+            "cohorts.json": None if self.cohorts is None else self.cohorts.ids,
             "version": version("tiltwatch"),
         }
         return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

@@ -1,7 +1,7 @@
 """The set of rules that a detector runs, changed for another between two batches when somebody asks for it.
 
-A set is the files of a folder: its rules and, where they lie beside them, the score and the ladder. Its id is
-a hash of their bytes, so that who asks for a set and who reads it mean the same.
+A set is the files of a folder: its rules and, where they lie beside them, the score, the ladder and the tables
+of cohorts. Its id is a hash of their bytes, so that who asks for a set and who reads it mean the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import msgspec
 import structlog
 from redis import Redis
 
+from detector.cohorts.load import COHORTS_FILE, cohorts_beside
+from detector.cohorts.tables import Cohorts
 from detector.drivers.faults import where
 from detector.drivers.lease import Lease
 from detector.drivers.streams import RULES
@@ -51,12 +53,13 @@ class RuleFace(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules that are live or in shadow, with the score and the ladder beside them."""
+    """Rules that are live or in shadow, with the score, the ladder and any cohorts beside them."""
 
     id: str
     rules: list[Rule]
     scoring: Scoring
     ladder: Ladder
+    cohorts: Cohorts | None
     faces: list[RuleFace]
 
 
@@ -67,6 +70,8 @@ def rule_set_files(folder: Path) -> dict[str, bytes]:
         for name in (SCORE_FILE, LADDER_FILE):
             own = folder / name
             files[name] = own if own.is_file() else packs_dir() / name
+        if (folder / COHORTS_FILE).is_file():
+            files[COHORTS_FILE] = folder / COHORTS_FILE
         return {name: path.read_bytes() for name, path in sorted(files.items())}
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror or error}") from None
@@ -97,6 +102,7 @@ def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
         before = rule_set_id(folder)
         rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
         scoring, ladder = scoring_beside(folder), ladder_beside(folder)
+        cohorts = cohorts_beside(folder)
         faces = [_face(rule) for rule in rules]
         if rule_set_id(folder) == before:
             break
@@ -104,7 +110,7 @@ def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
         raise InputError(f"{folder}: the rules are being changed")
     if not rules:
         raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
-    return RuleSet(before, rules, scoring, ladder, faces)
+    return RuleSet(before, rules, scoring, ladder, cohorts, faces)
 
 
 class WatchedRules:

@@ -13,6 +13,7 @@ from enum import Enum
 from operator import itemgetter
 from typing import Any
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.alarms import Alarms
 from detector.engine.alerts import Evidence
 from detector.engine.compile_events import EventCompiler
@@ -84,6 +85,8 @@ class Engine:
         How far behind the high mark the watermark trails, in µs.
     scoring, ladder
         How episodes make a score, and what a response asks for; the packaged ones where none are given.
+    cohorts
+        Tables for `percentile`, which is unknown without.
     keep_records
         Whether to note which players were touched, for `records`.
     stored
@@ -102,6 +105,7 @@ class Engine:
         *,
         scoring: Scoring | None = None,
         ladder: Ladder | None = None,
+        cohorts: Cohorts | None = None,
         keep_records: bool = True,
         stored: Callable[[str], bytes | None] | None = None,
     ) -> None:
@@ -117,7 +121,7 @@ class Engine:
         compiler = EventCompiler(self.plan)
         functions = compiler.compile()
         flush = functions["bet"].flush if "bet" in functions else None
-        self.judges = Judges(rules, self.plan, currencies, codes, flush)
+        self.judges = Judges(rules, self.plan, currencies, codes, flush, cohorts)
         self.rater = Rater(
             self.judges.rules,
             scoring or packaged_scoring(),
@@ -254,7 +258,7 @@ class Engine:
             if holds:
                 self.judges.held(judged, p, clock, on, event.id, view)
             elif holds is None:
-                self.judges.suppressed[judged.rule.id, "unknown"] += 1
+                self.judges.unknown(judged, clock, on, view)
         if self.judges.made:
             self._judged(p, clock, live=True)
         return _ACCEPTED

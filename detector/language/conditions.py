@@ -46,6 +46,7 @@ from detector.language.syntax import (
     Name,
     Negation,
     Not,
+    Percentile,
     Quantity,
     SessionAge,
     kind_of,
@@ -61,7 +62,7 @@ class Scope:
     """What the names of one rule mean, as far as they have been read.
 
     `lets` grows as they are typed; `failed` are lets and params that have a finding already, `coming` the
-    lets further down. `used` and `quantities` collect what the rule's texts name and ask for.
+    lets further down. `used`, `quantities` and `percentiles` collect what the rule's texts name and ask for.
     """
 
     currencies: Currencies
@@ -72,6 +73,7 @@ class Scope:
     coming: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     quantities: set[Quantity] = field(default_factory=set)
+    percentiles: list[Percentile] = field(default_factory=list)
 
     def constant(self, name: str) -> Literal | None:
         """Return a param's value and note that it is used."""

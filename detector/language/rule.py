@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from detector.language.syntax import Expression, Literal
+from detector.language.syntax import Expression, Literal, Percentile
 
 STATUSES = ("draft", "shadow", "live", "retired")
 CATEGORIES = ("spend", "deposits", "losses", "time", "play", "withdrawals", "tools", "contact")
@@ -24,6 +24,16 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCohort:
+    """A cohort that a test brings along: evenly spaced quantiles, for every product."""
+
+    key: str  # of the Percentile that it answers
+    text: str
+    currency: str | None
+    edges: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """One test of a rule, as written; `detector.language.timeline` reads its lines.
 
@@ -35,6 +45,7 @@ class Timeline:
     events: tuple[bytes, ...]  # raw JSON events in arrival order, ready for the decoder
     expect: tuple[ExpectedAlert, ...]
     line: int = field(compare=False)
+    cohorts: tuple[OwnCohort, ...] = ()  # of its own tables; without any, no table is in force
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +94,7 @@ class Rule:
     respond: Mapping[str, str]  # each severity that the rule reaches → level, ascending
     currency: str | None
     params: Mapping[str, Param] = field(default_factory=dict)
+    percentiles: tuple[Percentile, ...] = ()  # those in its lets and conditions, in their order
     tests: tuple[Timeline, ...] = ()
     path: str = ""
     behaviour: str = ""  # SHA-256 of everything but status, tests, title, why, sources and texts

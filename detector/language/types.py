@@ -8,6 +8,7 @@ from __future__ import annotations
 from lark import Token
 
 from detector.events.vocabulary import FIELDS, FieldKind
+from detector.language.cohort import holds_percentile, percentile_of
 from detector.language.conditions import ConditionTyper, Scope, Unsaid
 from detector.language.kinds import (
     MEASURES,
@@ -32,6 +33,7 @@ from detector.language.syntax import (
     Habit,
     Kind,
     Name,
+    Percentile,
     Quantity,
     Since,
     Window,
@@ -40,6 +42,7 @@ from detector.language.syntax import (
 
 MIN_WINDOW_US = 1_000_000
 MAX_REACH_US = 400 * DAY_US
+_NO_PLACE = "a place in a cohort is not itself asked for its place in one"
 
 
 def type_expression(source: Scalar, scope: Scope) -> Expression:
@@ -84,6 +87,30 @@ class _Typer(ConditionTyper):
             raise self._fault(name_branch, told)
         self._scope.quantities.update(habit.before)
         return habit
+
+    def _percentile(self, tree: SyntaxTree) -> Percentile:
+        _, name_branch, condition = tree.children
+        if self._event is not None:
+            raise self._fault(tree, "no quantity stands within `where`")
+        name = leaf(name_branch)
+        named = self.expression(name_branch)
+        if not isinstance(named, Name):
+            raise self._fault(name_branch, f"percentile takes a let: {shorten(name)} is none")
+        if kind_of(named) not in MEASURES:
+            said = SPOKEN[kind_of(named)]
+            raise self._fault(name_branch, f"percentile takes numbers, money or durations, not {said}")
+        lets = self._scope.lets
+        among = None if condition is None else self.condition(condition)
+        if holds_percentile(named, lets):
+            raise self._fault(name_branch, _NO_PLACE)
+        if among is not None and holds_percentile(among, lets):
+            raise self._fault(condition, _NO_PLACE)
+        place = self._source.at(offset_of(tree))
+        found = percentile_of(name, among, lets, self._scope.currency, self._scope.currencies, place)
+        if found.product is not None:
+            self._scope.quantities.add(found.product)
+        self._scope.percentiles.append(found)
+        return found
 
     def _quantity(self, tree: SyntaxTree) -> Quantity:
         name, selected, condition, span, before = tree.children
