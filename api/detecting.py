@@ -7,11 +7,11 @@ import threading
 import structlog
 
 from api.settings import Settings
+from detector.drivers.detection import Detection
 from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.rates import WatchedRates
 from detector.drivers.rulesets import WatchedRules
 from detector.drivers.streams import ARCHIVE
-from detector.engine.engine import Engine
 from detector.engine.places import Places, read_places
 from detector.events.money import Currencies
 from detector.language.pack import default_pack
@@ -42,15 +42,8 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
     )
     return EmbeddedDetector(
         redis_url,
-        lambda: Engine(
-            rules.set.rules,
-            places,
-            rates,
-            currencies,
-            settings.grace_s * 1_000_000,
-            scoring=rules.set.scoring,
-            ladder=rules.set.ladder,
-            cohorts=rules.set.cohorts,
+        lambda: Detection.of(rules.set, currencies, rates, places).engine(
+            keep_records=True, grace_us=settings.grace_s * 1_000_000
         ),
         currencies,
         options,

@@ -2,7 +2,7 @@
 
     ModelError
     ├── ScorecardError      a document is not a scorecard, or not one that can be used here
-    ├── SampleError         a sample is not one of the catalogue that is learned from
+    ├── TrainerError        a trainer cannot be made, or restored, as asked
     └── RegistryError       the registry cannot do what it was asked to
         ├── UnknownArtefact     it knows no such entry, or a file is not the one that it wrote
         ├── OtherVersion        a state was written by another version of the library that reads it
@@ -23,8 +23,8 @@ class ScorecardError(ModelError):
     """A document is not a scorecard, or not one that can be used here; the message names the place."""
 
 
-class SampleError(ModelError):
-    """A sample is not one of the catalogue that is learned from."""
+class TrainerError(ModelError):
+    """A trainer cannot be made, or restored, as asked."""
 
 
 class RegistryError(ModelError):

@@ -70,6 +70,9 @@ class LabelTerms:
         What an example weighs that nothing was heard of.
     cap
         The most that one verdict may stand for; whatever is cut off is counted.
+    alerted
+        The rules' score from which a player counts as under an alert: the band `medium` of the packaged
+        rules. Only the share of these that is looked at hangs on it.
     most_waiting
         Samples that wait at once; beyond, the oldest are dropped and counted. One takes about 0.5 KB with 25
         features.
@@ -81,6 +84,7 @@ class LabelTerms:
     verdict: SourceTerms = SourceTerms(1.0, 7 * DAY_US, 30 * DAY_US)
     silence: float = 1.0
     cap: float = 20.0
+    alerted: float = 25.0
     most_waiting: int = 1_000_000
 
     def of(self, source: str) -> SourceTerms | None:
@@ -110,7 +114,7 @@ class Waiting:
     said
         One number for each score that was compared, the highest of the day so far, NaN where there was none.
     flagged
-        Whether an alert on risk was open at any of the day's moments.
+        Whether the player was under an alert at any of the day's moments, by `LabelTerms.alerted`.
     withheld
         Whether silence says nothing of it.
     denied

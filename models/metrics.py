@@ -89,52 +89,6 @@ def brier(probabilities: Floats, harmed: Bools, weights: Floats) -> float:
     return float((weights[known] * (probabilities[known] - harmed[known]) ** 2).sum() / mass)
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Rows whose probabilities are alike: what was said, what happened, how many rows, and their weight."""
-
-    said: float
-    happened: float
-    rows: int
-    weight: float
-
-
-def reliability(probabilities: Floats, harmed: Bools, weights: Floats, bins: int = 10) -> list[Bin]:
-    """Return at most `bins` bins of about equally many rows, from the lowest probability up.
-
-    Bins of equal count rather than width: harm is rare, and nearly all probabilities are small (Nguyen &
-    O'Connor 2015). Equal probabilities stay in one bin.
-    """
-    known = ~np.isnan(probabilities)
-    said, happened, mass = probabilities[known], harmed[known], weights[known]
-    if not len(said):
-        return []
-    inner = np.quantile(said, np.linspace(0, 1, bins + 1)[1:-1], method="lower")
-    place = np.searchsorted(np.unique(inner), said, side="left")
-    made = []
-    for each in np.unique(place):
-        inside = place == each
-        weight = float(mass[inside].sum())
-        if weight > 0:
-            made.append(
-                Bin(
-                    float((mass * said)[inside].sum() / weight),
-                    float((mass * happened)[inside].sum() / weight),
-                    int(inside.sum()),
-                    weight,
-                )
-            )
-    return made
-
-
-def calibration_error(bins: list[Bin]) -> float:
-    """Return the expected calibration error: the mean gap of said and happened, by weight (Naeini 2015)."""
-    total = sum(each.weight for each in bins)
-    if not total > 0:
-        return float("nan")
-    return sum(each.weight * abs(each.said - each.happened) for each in bins) / total
-
-
 def resamples(groups: Ints, count: int, seed: int) -> Iterator[Floats]:
     """Yield for each of `count` bootstrap draws how often each row is in it: whole groups are drawn.
 

@@ -32,10 +32,12 @@ from detector.drivers.files import replaced
 from detector.drivers.foreign import ForeignLog
 from detector.drivers.lines import LogReader
 from detector.drivers.replay import SAVE_EVERY_S, Found, replay_log
+from detector.drivers.scorecards import read_scorecards
 from detector.engine.places import read_places
 from detector.errors import InputError
 from detector.events.money import Rates
 from detector.ladder.ladder import ladder_beside
+from detector.language.features import catalogue_beside
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
 from detector.mapping.catalogue import find_mapping
@@ -84,11 +86,19 @@ def command(
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
     distinct(events, alerts, dead, risk)
     feed = None if mapping is None else find_mapping(mapping, currencies)
-    scoring, ladder = scoring_beside(_folder(rules)), ladder_beside(_folder(rules))
-    cohorts = cohorts_beside(_folder(rules))
+    folder_of_rules = _folder(rules)
     table = Rates.read(rates, currencies) if rates is not None else None
-    where = read_places(places, jurisdiction)
-    detection = Detection(chosen, currencies, table, where, scoring, ladder, cohorts)
+    detection = Detection(
+        chosen,
+        currencies,
+        table,
+        read_places(places, jurisdiction),
+        scoring_beside(folder_of_rules),
+        ladder_beside(folder_of_rules),
+        catalogue_beside(folder_of_rules),
+        read_scorecards(folder_of_rules),
+        cohorts=cohorts_beside(folder_of_rules),
+    )
     # Whoever names the rules wants to see what each would do, the shadow ones too.
     named = rules is not None
     with ExitStack() as stack:

@@ -14,6 +14,7 @@ from detector.cohorts import check as cohorts
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies, Rates
 from detector.ladder.check import LADDERS
+from detector.language.features import FEATURES
 from detector.language.load import Reading, read_rule
 from detector.language.pack import check as check_rules
 from detector.language.pack import packs_dir, rule_files, write_lock
@@ -34,8 +35,8 @@ def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
     wanted = _some(paths, or_beside=True)
     currencies = read_currencies(own)
-    findings = [*check_rules(wanted, currencies), *score.check(wanted), *LADDERS.check(wanted)]
-    findings += cohorts.check(wanted, currencies)
+    findings = [*check_rules(wanted, currencies), *score.check(wanted), *cohorts.check(wanted, currencies)]
+    findings += [finding for each in (LADDERS, FEATURES) for finding in each.check(wanted)]
     _stop_on(sorted(findings))
     rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
     named = [*rules, *sorted({file.name for path in wanted for file in _beside(path)})]
@@ -79,7 +80,8 @@ def run_tests(
 
 def _beside(path: Path) -> list[Path]:
     """What is checked as rules are and is none."""
-    return [*score.SCORES.files(path), *LADDERS.files(path), *cohorts.files(path)]
+    beside = (score.SCORES, LADDERS, FEATURES)
+    return [*(file for each in beside for file in each.files(path)), *cohorts.files(path)]
 
 
 def _some(paths: list[Path] | None, *, or_beside: bool = False) -> list[Path]:
@@ -119,7 +121,7 @@ def lock(
     """Write lock.json, which remembers what each version of a rule does."""
     try:
         chosen = folder or _packs()
-        beside = score.SCORES.to_lock(chosen) | LADDERS.to_lock(chosen)
+        beside = score.SCORES.to_lock(chosen) | LADDERS.to_lock(chosen) | FEATURES.to_lock(chosen)
         typer.echo(f"wrote {write_lock(chosen, read_currencies(own), beside=beside)}")
     except RuleErrors as error:
         _stop_on(error.findings)

@@ -32,12 +32,8 @@ def edges_of(sample: Sequence[float], count: int) -> list[float]:
     edges = []
     for number in range(count):
         whole, part = divmod(number * last, count - 1)
-        lower = ordered[whole]
-        higher = ordered[min(whole + 1, last)]
-        # Alike ones give themselves, without a remainder that would set them apart.
-        edges.append(
-            float(lower) if not part or lower == higher else lower + (higher - lower) * part / (count - 1)
-        )
+        lower, higher = ordered[whole], ordered[min(whole + 1, last)]
+        edges.append(float(lower + (higher - lower) * (part / (count - 1))))
     return edges
 
 
@@ -59,7 +55,7 @@ def place_in(edges: Sequence[float], value: float) -> float:
     0.0
     """
     last = len(edges) - 1
-    # The first edge that is equal or above: a sum that was added up in another order differs in its last digit.
+    # The first edge that is equal or above: what was added up in another order differs in its last digit.
     first = bisect_left(edges, value - TOLERANCE * abs(value))
     if first > last:
         return 1.0

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from detector.cohorts.tables import Cohorts
+from detector.drivers.rulesets import RuleSet
+from detector.drivers.scorecards import Scorecards
 from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
 from detector.ladder.ladder import Ladder, packaged_ladder
+from detector.language.features import Catalogue
 from detector.language.rule import Rule
 from detector.score.scoring import Scoring, packaged_scoring
 
@@ -27,7 +30,34 @@ class Detection:
     places: Places | None = None
     scoring: Scoring | None = None  # the packaged one
     ladder: Ladder | None = None  # the packaged one
-    cohorts: Cohorts | None = None  # none
+    catalogue: Catalogue | None = None  # without one no model is asked
+    scorecards: Scorecards = ()
+    keep_samples: bool = False  # for who learns
+    cohorts: Cohorts | None = None  # without any, every place is unknown
+
+    @classmethod
+    def of(
+        cls,
+        found: RuleSet,
+        currencies: Currencies,
+        rates: Rates | None,
+        places: Places | None,
+        *,
+        keep_samples: bool = False,
+    ) -> Detection:
+        """What a set of rules makes a detector work by, with what the deployment adds."""
+        return cls(
+            found.rules,
+            currencies,
+            rates,
+            places,
+            found.scoring,
+            found.ladder,
+            found.catalogue,
+            found.scorecards,
+            keep_samples,
+            found.cohorts,
+        )
 
     def engine(
         self,
@@ -46,6 +76,9 @@ class Detection:
             scoring=self.scoring,
             ladder=self.ladder,
             cohorts=self.cohorts,
+            catalogue=self.catalogue,
+            scorers=self.scorecards,
+            keep_samples=self.keep_samples,
             keep_records=keep_records,
             stored=stored,
         )
@@ -61,6 +94,8 @@ class Detection:
             "score.yml": (self.scoring or packaged_scoring()).behaviour,
             "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
             "cohorts.json": None if self.cohorts is None else self.cohorts.ids,
+            "features.yml": None if self.catalogue is None else self.catalogue.behaviour,
+            "scorecards": [(since, card.id) for since, card in self.scorecards],
             "version": version("tiltwatch"),
         }
         return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

@@ -25,6 +25,7 @@ from detector.language.syntax import (
     Name,
     Percentile,
     Quantity,
+    Score,
     SessionAge,
     Since,
     kind_of,
@@ -41,7 +42,8 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     unknown. `threshold` is the value it was held against by `operator`, null where it stands inside a
     larger expression. A `let` that reckons with several quantities comes before them, by its `name`, its
     `quantity` and `window` empty. `window` is (after, upto], for bets as rounded to tiles, or says session
-    or lifetime. `artefact` names what else the value hangs on: the cohort of a percentile, with its table.
+    or lifetime. `artefact` names the models or the table that a value was held against. Behind a score stand
+    the features that made it what it is: `adds` is what each adds to it, in the score's own measure.
     """
 
     name: str | None
@@ -52,6 +54,7 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     threshold: int | float | str | bool | None
     window: dict[str, str] | str
     artefact: str | None = None
+    adds: float | None = None
 
 
 class Alert(msgspec.Struct, kw_only=True, gc=False):
@@ -142,6 +145,7 @@ class Facts:
         )
         self.expressions: list[Expression] = []
         self._leaves: list[_Leaf] = []
+        self.models: list[str] = []  # whose score the rule asks for
         self._texts: list[tuple[str, int | None]] = []
         self._compared: dict[Percentile, _Compared] = {}
         lets = dict(rule.lets)
@@ -191,6 +195,8 @@ class Facts:
             if node in seen:
                 continue
             seen.add(node)
+            if isinstance(node, Score):
+                self.models.append(node.model)
             alone = node == side
             known = name if alone else next((n for n, let in lets.items() if let == node), None)
             threshold = self._ask(other) if alone and other is not None else None
@@ -297,7 +303,7 @@ def _shown(value: Any, unit: str) -> Any:
 def _told(side: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
     """The quantities to be shown: a habit, and beside it what it is the habit of."""
     for node in leaves(side, lets):
-        if isinstance(node, (Quantity, Since, Age, SessionAge, Habit, Percentile)):
+        if isinstance(node, (Quantity, Since, Age, SessionAge, Habit, Percentile, Score)):
             yield node
         if isinstance(node, Habit):
             yield node.quantity
@@ -309,6 +315,8 @@ def quantity_text(node: Expression) -> str:
         return node.text
     if isinstance(node, Since):
         return f"since({node.type})"
+    if isinstance(node, Score):
+        return f"score({node.model})"
     if isinstance(node, Habit):
         return f"{node.function}({node.name})"
     if isinstance(node, Percentile):

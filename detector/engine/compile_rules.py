@@ -8,7 +8,7 @@ of judgement in µs, `s` the Session in question or None.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -27,6 +27,7 @@ from detector.language.syntax import (
     Name,
     Percentile,
     Quantity,
+    Score,
     SessionAge,
     Since,
 )
@@ -135,6 +136,9 @@ class _Judgement(Emitter):
         if isinstance(node, SessionAge):
             start = "s.settled_start" if self.settled else "s.start"
             return Value(block.put(f"None if s is None else t - {start}"), True)
+        if isinstance(node, Score):
+            scores = block.once("p.scores")
+            return Value(block.put(f"None if {scores} is None else {scores}.get({node.model!r})"), True)
         if isinstance(node, Since):
             known = block.put(f"q[{self.plan.latest(node.type, self.settled)}]")
             return Value(block.put(f"None if {known} is None else t - {known}"), True)
@@ -308,20 +312,7 @@ def compile_rule(
     cohorts: Cohorts | None = None,
 ) -> tuple[RuleFunctions, str]:
     """Compile a rule; `asked` are the expressions whose values an alert shows. Returns functions, source."""
-    head = ["    q = p.slots"]
-    if flush is not None:
-        head = ["    if p.fresh[0] < p.fresh[1]: flush(p)", *head]
-    constants: dict[str, Any] = {
-        "flush": flush,
-        "hit": hit,
-        "hit_session": hit_session,
-        "spread": spread,
-        "standing": standing,
-        "pick": pick,
-        "remembered": remembered,
-        "total": tiles.total,
-        "best": tiles.best,
-    }
+    head, constants = _head(flush), _constants(flush)
     lines: list[str] = []
 
     block = Block(constants)
@@ -357,6 +348,39 @@ def compile_rule(
     source = "\n".join(lines)
     exec(compile(source, f"<rule {rule.id}>", "exec"), constants)  # noqa: S102
     return RuleFunctions(*(constants[name] for name in ("when", "gate", "level", "facts"))), source
+
+
+def compile_values(
+    rule: Rule, plan: Plan, asked: Sequence[Expression], flush: Callable[[Player], None] | None
+) -> Judge:
+    """A function that gives the values of expressions as a rule would see them, None where one is unknown."""
+    block = Block(_constants(flush))
+    emitter = _Judgement(block, plan, rule)
+    names = [emitter.emit(expression).name for expression in asked]
+    block.line(f"return [{', '.join(names)}]")
+    source = "\n".join(["def values(p, t, s):", *_head(flush), *block.lines])
+    exec(compile(source, f"<{rule.id}>", "exec"), block.constants)  # noqa: S102
+    made: Judge = block.constants["values"]
+    return made
+
+
+def _head(flush: Callable[[Player], None] | None) -> list[str]:
+    head = ["    q = p.slots"]
+    return head if flush is None else ["    if p.fresh[0] < p.fresh[1]: flush(p)", *head]
+
+
+def _constants(flush: Callable[[Player], None] | None) -> dict[str, Any]:
+    return {
+        "flush": flush,
+        "hit": hit,
+        "hit_session": hit_session,
+        "spread": spread,
+        "standing": standing,
+        "pick": pick,
+        "remembered": remembered,
+        "total": tiles.total,
+        "best": tiles.best,
+    }
 
 
 def _without_summaries(rule: Rule) -> Logic:

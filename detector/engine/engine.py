@@ -25,6 +25,7 @@ from detector.engine.places import Places
 from detector.engine.plan import Plan, is_closing
 from detector.engine.rating import Rater
 from detector.engine.records import Records
+from detector.engine.sampling import Sampler, Scorer, as_rules
 from detector.engine.settling import Settler
 from detector.engine.summing import Summaries
 from detector.engine.surroundings import Surroundings
@@ -33,6 +34,7 @@ from detector.events.instants import HOUR_US, micros, to_datetime
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, AnyEvent, Bet, PlayerProfile, Void
 from detector.ladder.ladder import Ladder, packaged_ladder
+from detector.language.features import Catalogue
 from detector.language.rule import Rule
 from detector.players.player import (
     LONG_AGO,
@@ -87,6 +89,11 @@ class Engine:
         How episodes make a score, and what a response asks for; the packaged ones where none are given.
     cohorts
         Tables for `percentile`, which is unknown without.
+    catalogue, scorers
+        What models see of a player, and the models with the event time (µs) from which each is in force;
+        without a catalogue no model is asked.
+    keep_samples
+        Whether what models saw comes out for who learns, and labels too.
     keep_records
         Whether to note which players were touched, for `records`.
     stored
@@ -106,6 +113,9 @@ class Engine:
         scoring: Scoring | None = None,
         ladder: Ladder | None = None,
         cohorts: Cohorts | None = None,
+        catalogue: Catalogue | None = None,
+        scorers: Sequence[tuple[int, Scorer]] = (),
+        keep_samples: bool = False,
         keep_records: bool = True,
         stored: Callable[[str], bytes | None] | None = None,
     ) -> None:
@@ -115,7 +125,8 @@ class Engine:
         self.counts = self._around.counts
         self.high_us = LONG_AGO
         self.ticked_us = LONG_AGO
-        self.plan = Plan(rules)
+        features = () if catalogue is None else as_rules(catalogue)
+        self.plan = Plan([*rules, *features])
         self._timed = self.plan.timed
         codes = {type_: code for code, type_ in enumerate(TYPES)}
         compiler = EventCompiler(self.plan)
@@ -131,6 +142,11 @@ class Engine:
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
         kinds = make_kinds(self.plan, functions, self.judges.rules)
         self._kinds = {EVENT_TYPES[kind.type]: kind for kind in kinds if kind.type in EVENT_TYPES}
+        self.sampler = self.judges.sampler = (
+            None
+            if catalogue is None
+            else Sampler(catalogue, self.plan, self.judges, flush, scorers, keeping=keep_samples)
+        )
         self._summaries = Summaries(kinds[-1], self._around) if self.plan.summaries else None
         self._settler = Settler(
             kinds,
@@ -146,6 +162,7 @@ class Engine:
             eager=self.plan.eager,
             marking=bool(self.plan.session_settled),
             first_minute=self.plan.first_minute,
+            sample=None if self.sampler is None else self.sampler.at_closing,
         )
         self._corrections = Corrections(
             self._kinds, self.plan, self._around, self._summaries, self.judges, self._line_up
@@ -157,7 +174,7 @@ class Engine:
             self._quiet_us = min(self.plan.silences, default=NEVER)
         self._keeping = keep_records
         self._stored = stored
-        self._records = Records(self.plan, flush)
+        self._records = Records(self.plan, flush, None if catalogue is None else catalogue.id)
         self._players: dict[str, Player] = {}
         self._folded: dict[str, bytes] = {}
         self._touched: list[Player] = []
@@ -279,7 +296,7 @@ class Engine:
         """What follows once an event is known to be new, whatever its type."""
         if type(event) is Void:
             self._corrections.undo(p, event, event.target, event.voided, at, self._low_us)
-            self._judge(p, self._kinds[type(event.voided)].judges, session_of(p, event.voided, at), event.id)
+            self._judge(p, [self._kinds[type(event.voided)]], session_of(p, event.voided, at), event.id)
             return
         session = session_joined(p, event, at)
         cancelled = p.awaited.pop(name, None) if p.awaited is not None else None
@@ -311,14 +328,20 @@ class Engine:
             return
         if kind.is_shown:
             note_shown(p, kind, at, event.id, self._low_us)
-        judges = kind.judges
-        if event.replaced is not None:
-            others = self._kinds[type(event.replaced)].judges
-            judges = [*judges, *(judged for judged in others if judged not in judges)]
-        self._judge(p, judges, session, event.id)
+        if self.sampler is not None and kind.is_labelling:
+            self.sampler.label(p, event, at)
+        kinds = [kind] if event.replaced is None else [kind, self._kinds[type(event.replaced)]]
+        self._judge(p, kinds, session, event.id)
 
-    def _judge(self, p: Player, judges: Sequence[Judged], session: Session | None, event: str) -> None:
-        view, on = self._seen(p, session, judges)
+    def _judge(self, p: Player, kinds: Sequence[Kind], session: Session | None, event: str) -> None:
+        judges = kinds[0].judges
+        for other in kinds[1:]:
+            judges = [*judges, *(judged for judged in other.judges if judged not in judges)]
+        if self.sampler is not None and any(kind.is_sampled for kind in kinds):
+            view, on = self._closed(p, session)
+            self.sampler.at_deposit(p, view, on)
+        else:
+            view, on = self._seen(p, session, judges)
         for judged in judges:
             self.judges.judge(judged, p, p.clock, on, event, view)
         if self.judges.made:
@@ -333,6 +356,10 @@ class Engine:
                 break
         else:
             return p, session
+        return self._closed(p, session)
+
+    def _closed(self, p: Player, session: Session | None) -> tuple[Player, Session | None]:
+        """The player and the session with every session summed up that is over by the clock."""
         if not Summaries.any_closed(p, p.clock):
             return p, session
         view = self._foreseen(p)

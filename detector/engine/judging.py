@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector.cohorts.tables import Cohorts
-from detector.engine.alerts import Alert, Facts, Note, alert_id
+from detector.engine.alerts import Alert, Evidence, Facts, Note, alert_id
 from detector.engine.compile_rules import RuleFunctions, compile_rule
 from detector.engine.plan import Plan, quantities, reads_summaries
 from detector.events.instants import rfc3339_ms
@@ -20,6 +20,10 @@ from detector.language.rule import SEVERITIES, Rule
 from detector.language.syntax import Quantity, Since
 from detector.players.player import LONG_AGO, NEVER, Episode, Player, Session
 from detector.score.standing import Risk
+from models.sample import Label, Sample
+
+if TYPE_CHECKING:
+    from detector.engine.sampling import Sampler
 
 SUMMED = ("session_start", "session_end", "deposit", "bet")
 """What a session's summary hangs on, as far as alerts show it and corrections touch it."""
@@ -34,7 +38,7 @@ class Effects:
     `shadow` holds the alerts of rules that only run beside the live ones; `interventions` what the others
     ask of the platform, whatever it was asked for before; `jurisdictions` the player's for each alert by its
     id, None where it is not known; `risks` where the rules of each player stand for whom something changed
-    in that.
+    in that; `samples` and `labels` are for who learns from players.
     """
 
     alerts: list[Alert] = field(default_factory=list)
@@ -43,6 +47,8 @@ class Effects:
     interventions: list[Intervention] = field(default_factory=list)
     jurisdictions: dict[str, str | None] = field(default_factory=dict)
     risks: dict[str, Risk] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
 
 
 class Judged:
@@ -122,6 +128,7 @@ class Judges:
         ] = []  # since the alerts of an event or moment were last finished
         self.moved: dict[str, None] = {}  # players, in order, whose episodes' history has grown
         self.is_muted = False
+        self.sampler: Sampler | None = None
         self.needed_us = LONG_AGO  # how far back episodes must be told as they stood
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.types = {code: type_ for type_, code in codes.items()}
@@ -146,7 +153,7 @@ class Judges:
             self.unknown(judged, at_us, session, view)
 
     def unknown(self, judged: Judged, at_us: int, session: Session | None, view: Player) -> None:
-        """Count a judgement of which nobody can tell whether the rule holds, and whether a cohort is missing."""
+        """Count a judgement that nobody can tell the outcome of, and whether it is for want of a cohort."""
         why = "unknown"
         if judged.facts.has_no_cohorts:
             why = "no cohort"
@@ -235,12 +242,20 @@ class Judges:
             score=0,
             band="",
             contributions={},
-            evidence=judged.facts.evidence(values, at_us, p.currency),
+            evidence=self._evidence(judged, p, values, at_us),
             events=self._events(judged, p, at_us, event),
             explanation=judged.facts.explanation(values, p.currency),
             sources=list(rule.sources),
             response=rule.respond[severity],
         )
+
+    def _evidence(self, judged: Judged, p: Player, values: list[Any], at_us: int) -> list[Evidence]:
+        found = judged.facts.evidence(values, at_us, p.currency)
+        if self.sampler is not None:
+            for model in judged.facts.models:
+                scored = (p.scores or {}).get(model)
+                found += self.sampler.evidence(p, model, scored)
+        return found
 
     def _events(self, judged: Judged, p: Player, at_us: int, event: str | None) -> list[str]:
         found = [] if event is None else [event]

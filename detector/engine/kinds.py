@@ -42,6 +42,8 @@ class Kind:
     has_currency: bool = False
     is_closer: bool = False  # it ends sessions
     is_summed: bool = False  # it goes into the summary of its session
+    is_sampled: bool = False  # models are asked where rules on it are judged
+    is_labelling: bool = False  # it may say that a player is in trouble
     reads_summaries: bool = False  # some rule judged at it asks for closed sessions
 
 
@@ -62,6 +64,8 @@ def make_kinds(plan: Plan, functions: Mapping[str, EventFunctions], rules: Seque
         kind.is_summed = plan.summaries and kind.type in ("bet", "deposit")
         kind.is_away = kind.type in AWAY
         kind.is_tick = kind.type == "tick"
+        kind.is_sampled = kind.type == "deposit"
+        kind.is_labelling = kind.type in ("contact", "self_exclusion")
         kind.is_shown = kind.type in shown or (bool(kind.judges) and not kind.is_bet)
         if plan.summaries and kind.type in SUMMED and not kind.is_bet:
             kind.is_shown = True

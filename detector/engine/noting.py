@@ -43,5 +43,7 @@ def note_profile(p: Player, event: PlayerProfile, at: int) -> None:
     place = bisect_right(p.profile, at, key=_at)
     p.profile.insert(place, (at, event.timezone, event.jurisdiction))
     p.here = None
+    if event.birth_year is not None:
+        p.birth_year = event.birth_year
     # Late bets look back at most a little: the last few profiles are enough.
     del p.profile[:-8]

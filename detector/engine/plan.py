@@ -34,6 +34,7 @@ from detector.language.syntax import (
     Not,
     Percentile,
     Quantity,
+    Score,
     SessionAge,
     Since,
 )
@@ -297,8 +298,8 @@ def reads_summaries(rule: Rule) -> bool:
 
 
 def asks_for_summaries(node: Expression) -> bool:
-    """Whether a leaf is about sessions that have closed."""
-    return isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY
+    """Whether a leaf is about sessions that have closed, as features of models are."""
+    return isinstance(node, Score) or (isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY)
 
 
 def _needs_its_turn(node: Expression, *, closing: bool) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 _HEAD = 9
+_WITHOUT_MODELS = 25  # parts of a record that was written before there were models
 _TYPES = list(TYPES)
 _NUMBERS = frozenset({int, float})
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,8 +102,11 @@ def _unpack_all(values: Any) -> list[Any] | None:
 class Records:
     """Writes and reads the records of one plan."""
 
-    def __init__(self, plan: Plan, flush: Callable[[Player], None] | None) -> None:
+    def __init__(
+        self, plan: Plan, flush: Callable[[Player], None] | None, catalogue: str | None = None
+    ) -> None:
         self.plan = plan
+        self.catalogue = catalogue  # what habits are of: those of other features say nothing
         self.flush = flush
         self.fresh = nothing_fresh(plan)
         self.layouts: dict[str, dict[str, Any]] = {plan.id: _layout(plan)}
@@ -189,6 +193,8 @@ class Records:
             named,
             p.home,
             p.started,
+            None if p.habit is None else [self.catalogue, p.habit],
+            p.birth_year,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
 
@@ -262,6 +268,10 @@ class Records:
         p.retracted = move.retracted(body[21])
         p.started = [(at, channel, key) for at, channel, key in body[24]]
         p.home = None if body[23] is None else (body[23][0], body[23][1])
+        if len(body) > _WITHOUT_MODELS:
+            habit, p.birth_year = body[25:27]
+            if habit is not None and habit[0] == self.catalogue:
+                p.habit = habit[1]
         return p
 
     def _move(self, plan_id: str) -> _Move:

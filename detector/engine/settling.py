@@ -43,6 +43,9 @@ class Settler:
         Whether session rules read their session's totals.
     first_minute
         The first minute of a session at which any rule can hold.
+    sample
+        Called with (player, moment, session) when a session has closed, before rules are judged; None
+        without models.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Settler:
         eager: bool,
         marking: bool,
         first_minute: int,
+        sample: Callable[[Player, int, Session], None] | None = None,
     ) -> None:
+        self.sample = sample
         self.kinds = kinds
         self.silences = silences
         self.session_rules = session_rules
@@ -226,6 +231,8 @@ class Settler:
         session.closing = NEVER
         self.sum_up(p, session, moment)
         session.view = session.settled
+        if self.sample is not None:
+            self.sample(p, moment, session)
         self._judge(self.closing_rules, p, moment, session)
         self._retire(p, session)
 

@@ -33,6 +33,7 @@ from detector.language.syntax import (
     Percentile,
     Place,
     Quantity,
+    Score,
     SessionAge,
     Since,
     Window,
@@ -87,9 +88,9 @@ def percentile_of(
     )
 
 
-def holds_percentile(node: Expression, lets: Lets) -> bool:
-    """Whether an expression asks for a place in a cohort, by itself or by a let."""
-    return any(isinstance(each, Percentile) for each in _within(node, lets))
+def takes_no_cohort(node: Expression, lets: Lets) -> bool:
+    """Whether an expression hangs on other tables or on models, by itself or by a let."""
+    return any(isinstance(each, (Percentile, Score)) for each in _within(node, lets))
 
 
 def _within(node: Expression, lets: Lets) -> Iterator[Expression]:

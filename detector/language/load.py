@@ -146,6 +146,11 @@ class _Loader:
             "tests": tuple(self._tests(severity)) if with_tests else (),
             "percentiles": tuple(dict.fromkeys(self._scope.percentiles)),
         }
+        trigger = values["trigger"]
+        if self._scope.asks_score and trigger and trigger.events not in (("deposit",), (SESSION_SUMMARY,)):
+            place = self._reading.places.get("trigger", self._root.place)
+            told = f"models score at deposits and at session ends: trigger on deposit or on {SESSION_SUMMARY}"
+            self._tell_of(place, f"{told} alone where a rule asks for score(…)")
         if len(self._scope.quantities) > MAX_QUANTITIES:
             self._tell_of(self._root.place, f"a rule has at most {MAX_QUANTITIES} distinct quantities")
         named = [*(f"params.{name}" for name in params), *(f"let.{name}" for name in lets)]

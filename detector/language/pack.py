@@ -17,7 +17,7 @@ from detector.language.rule import Rule
 from detector.language.source import MAX_BYTES
 
 LOCK = "lock.json"
-NO_RULES = ("TEMPLATE", "score", "ladder", "markers")  # files beside the rules that are none
+NO_RULES = ("TEMPLATE", "score", "ladder", "markers", "features")  # files beside the rules that are none
 NO_RULE_FOLDERS = ("mappings",)  # folders within a pack whose YAML is something else
 
 

@@ -11,6 +11,8 @@ STATUSES = ("draft", "shadow", "live", "retired")
 CATEGORIES = ("spend", "deposits", "losses", "time", "play", "withdrawals", "tools", "contact")
 AUDIENCES = ("risk", "follow_up", "compliance", "operations")
 SEVERITIES = ("low", "medium", "high", "critical")
+MODELS = ("harm", "unusual", "habit", "review")
+"""What `score` may be asked of; docs/models.md says what each number means."""
 RESPONSES = ("L0", "L1", "L2", "L3", "L4", "L5")
 
 
@@ -37,7 +39,8 @@ class OwnCohort:
 class Timeline:
     """One test of a rule, as written; `detector.language.timeline` reads its lines.
 
-    `expect` holds every alert that has to come, in no order; `line` is where the test begins.
+    `expect` holds every alert that has to come, in no order; `line` is where the test begins; `scores` what
+    the models say at every moment of it.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Timeline:
     expect: tuple[ExpectedAlert, ...]
     line: int = field(compare=False)
     cohorts: tuple[OwnCohort, ...] = ()  # of its own tables; without any, no table is in force
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -253,6 +253,14 @@ class Percentile:
     place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`score(model)`: what the model in force says of the player, computed just before the rule is judged."""
+
+    model: str
+    place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
+
+
 Expression = (
     Literal
     | Name
@@ -269,6 +277,7 @@ Expression = (
     | SessionAge
     | Habit
     | Percentile
+    | Score
 )
 
 
@@ -278,6 +287,8 @@ def kind_of(expression: Expression) -> Kind:
         return Kind.BOOL
     if isinstance(expression, Since | Age | SessionAge):
         return Kind.DURATION
+    if isinstance(expression, Score):
+        return Kind.NUMBER
     if expression.kind is None:
         raise TypeError("the expression has not been typed")
     return expression.kind

@@ -9,6 +9,10 @@ limit's "no limit", and the other values are written as in conditions. Events ar
 order of their lines (ticks left out) unless they bear an `id=`. `void target=e3` and `replaces=e3` carry what
 that line holds, wherever it stands.
 
+    scores: {harm: 40%}
+
+is what the models say at each of its deposits and session ends; without it they say nothing.
+
     expect: [{at: day 40 10:00}, {at: day 41 10:00, severity: critical, kind: escalate}]
 
 lists every alert; the severity is the rule's unless it says otherwise, and without a kind any kind fits.
@@ -37,7 +41,7 @@ from detector.events.vocabulary import (
 )
 from detector.language.literals import read_literal, read_money
 from detector.language.parse import suggestion
-from detector.language.rule import SEVERITIES, ExpectedAlert, Timeline
+from detector.language.rule import MODELS, SEVERITIES, ExpectedAlert, Timeline
 from detector.language.source import Fault, Mapping, Node, Scalar, Sequence, shorten
 from detector.language.syntax import Kind, Percentile, Place
 from detector.language.timeline_cohorts import read_cohorts
@@ -46,7 +50,7 @@ FIRST_DAY = date(2026, 1, 1)
 MAX_DAYS = 4_000
 MAX_LINES = 1_000
 KINDS = ("open", "escalate", "remind")
-_TEST_KEYS = ("name", "zone", "cohorts", "timeline", "expect")
+_TEST_KEYS = ("name", "zone", "scores", "cohorts", "timeline", "expect")
 _EXPECT_KEYS = ("at", "severity", "kind")
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -104,7 +108,26 @@ def read_test(
         expect=tuple(reader.expectation(item, severity) for item in _items(expected)),
         line=node.place.line,
         cohorts=tuple(read_cohorts(node.get("cohorts"), percentiles, currencies)),
+        scores=_scores(node.get("scores"), currencies),
     )
+
+
+def _scores(node: Node | None, currencies: Currencies) -> dict[str, float]:
+    """What the models say at every moment of the test, by model."""
+    if node is None:
+        return {}
+    if not isinstance(node, Mapping):
+        raise Fault(node.place, "`scores` is a mapping of models to numbers: {harm: 40%}")
+    found = {}
+    for key, value in node:
+        if key.text not in MODELS:
+            told = f'no model is called "{shorten(key.text)}"{suggestion(key.text, MODELS)}'
+            raise Fault(key.place, f"{told}; there are {', '.join(MODELS)}")
+        literal = read_literal(value.text, currencies) if isinstance(value, Scalar) else None
+        if literal is None or literal.kind not in (Kind.COUNT, Kind.NUMBER):
+            raise Fault(value.place, "a score is a number or a share, such as 3.5 or 40%")
+        found[key.text] = float(literal.value)
+    return found
 
 
 def _needed(test: Mapping, key: str) -> Node:

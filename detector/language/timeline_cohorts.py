@@ -31,9 +31,7 @@ def read_cohorts(
     if node is None:
         return
     if not isinstance(node, Mapping):
-        raise Fault(
-            node.place, "`cohorts` names lets with quantiles, such as {spread: [0 CAD, 5 CAD, 80 CAD]}"
-        )
+        raise Fault(node.place, "`cohorts` gives lets their quantiles: {spread: [0 CAD, 5 CAD, 80 CAD]}")
     names = {each.name for each in percentiles}
     for name, listed in node:
         if name.text not in names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lark import Token
 
 from detector.events.vocabulary import FIELDS, FieldKind
-from detector.language.cohort import holds_percentile, percentile_of
+from detector.language.cohort import percentile_of, takes_no_cohort
 from detector.language.conditions import ConditionTyper, Scope, Unsaid
 from detector.language.kinds import (
     MEASURES,
@@ -17,7 +17,6 @@ from detector.language.kinds import (
 )
 from detector.language.literals import DAY_US, read_literal, write_duration
 from detector.language.parse import (
-    LATER,
     SCOPES,
     Branch,
     SyntaxTree,
@@ -27,6 +26,7 @@ from detector.language.parse import (
     parse,
     suggestion,
 )
+from detector.language.rule import MODELS
 from detector.language.source import Scalar, shorten
 from detector.language.syntax import (
     Expression,
@@ -35,6 +35,7 @@ from detector.language.syntax import (
     Name,
     Percentile,
     Quantity,
+    Score,
     Since,
     Window,
     kind_of,
@@ -42,7 +43,7 @@ from detector.language.syntax import (
 
 MIN_WINDOW_US = 1_000_000
 MAX_REACH_US = 400 * DAY_US
-_NO_PLACE = "a place in a cohort is not itself asked for its place in one"
+_NO_PLACE = "a cohort is of what players did: neither of places in cohorts nor of scores"
 
 
 def type_expression(source: Scalar, scope: Scope) -> Expression:
@@ -100,17 +101,29 @@ class _Typer(ConditionTyper):
             said = SPOKEN[kind_of(named)]
             raise self._fault(name_branch, f"percentile takes numbers, money or durations, not {said}")
         lets = self._scope.lets
-        among = None if condition is None else self.condition(condition)
-        if holds_percentile(named, lets):
+        among = None
+        if takes_no_cohort(named, lets):
             raise self._fault(name_branch, _NO_PLACE)
-        if among is not None and holds_percentile(among, lets):
-            raise self._fault(condition, _NO_PLACE)
+        if condition is not None:
+            among = self.condition(condition)
+            if takes_no_cohort(among, lets):
+                raise self._fault(condition, _NO_PLACE)
         place = self._source.at(offset_of(tree))
         found = percentile_of(name, among, lets, self._scope.currency, self._scope.currencies, place)
         if found.product is not None:
             self._scope.quantities.add(found.product)
         self._scope.percentiles.append(found)
         return found
+
+    def _score(self, tree: SyntaxTree) -> Score:
+        if self._event is not None:
+            raise self._fault(tree, "no score stands within `where`")
+        name = tree.children[1]
+        if str(name) not in MODELS:
+            told = f'no model is called "{shorten(str(name))}"{suggestion(str(name), MODELS)}'
+            raise self._fault(name, f"{told}; there are {', '.join(MODELS)}")
+        self._scope.asks_score = True
+        return Score(str(name), self._source.at(offset_of(tree)))
 
     def _quantity(self, tree: SyntaxTree) -> Quantity:
         name, selected, condition, span, before = tree.children
@@ -138,8 +151,6 @@ class _Typer(ConditionTyper):
 
     def _event_type(self, branch: Branch) -> str:
         name = str(branch)
-        if name in LATER:
-            raise self._fault(branch, f"`{name}` is reserved and not available yet")
         if name not in FIELDS:
             near = suggestion(name, FIELDS)
             raise self._fault(branch, f'no event type "{shorten(name)}" to aggregate{near}')

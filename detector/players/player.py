@@ -179,6 +179,7 @@ class Player:
     __slots__ = (
         "active_at",
         "awaited",
+        "birth_year",
         "blocked",
         "break_open",
         "break_until",
@@ -188,6 +189,7 @@ class Player:
         "excluded_until",
         "first",
         "fresh",
+        "habit",
         "here",
         "home",
         "key",
@@ -196,6 +198,8 @@ class Player:
         "recent",
         "retracted",
         "running",
+        "sampled",
+        "scores",
         "seen",
         "sessions",
         "silences",
@@ -241,3 +245,9 @@ class Player:
         self.blocked = False  # a session moment waits to know whether its session goes on
         self.wake = NEVER  # when the engine looks at this player again, at the latest
         self.touched = False
+        # What models look back on. The rest holds for the rules that are judged next and is not stored: the
+        # scores, and the models, features and habit behind them.
+        self.habit: list[float] | None = None
+        self.birth_year: int | None = None
+        self.scores: dict[str, float | None] | None = None
+        self.sampled: tuple[Any, tuple[float | None, ...], list[float] | None] | None = None

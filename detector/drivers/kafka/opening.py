@@ -133,15 +133,7 @@ class Opening:
             rules = latest.set if marks is None else read_marks(marks).rules
         found = self._library.get(rules)
         rates = None if self._rates is None else self._rates.rates
-        detection = Detection(
-            found.rules,
-            self._currencies,
-            rates,
-            self._places,
-            found.scoring,
-            found.ladder,
-            found.cohorts,
-        )
+        detection = Detection.of(found, self._currencies, rates, self._places)
         partition = Partition(
             number,
             lambda stored: detection.engine(

@@ -1,0 +1,305 @@
+"""Reads features.yml, the catalogue of what models see: every formula typed, each fault told at its place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from detector.errors import Finding, RuleErrors
+from detector.events.money import Currencies
+from detector.events.vocabulary import SESSION_SUMMARY
+from detector.language import source
+from detector.language.beside import Beside
+from detector.language.conditions import Scope, Unsaid
+from detector.language.pack import Locked, packs_dir
+from detector.language.parse import RESERVED, suggestion
+from detector.language.source import (
+    Fault,
+    Node,
+    Scalar,
+    Sequence,
+    read_file,
+    read_source,
+    scalar,
+    shorten,
+    single,
+)
+from detector.language.syntax import (
+    Arithmetic,
+    Call,
+    Expression,
+    Kind,
+    Negation,
+    Place,
+    Score,
+    SessionAge,
+    Since,
+    kind_of,
+)
+from detector.language.types import type_expression
+
+FEATURES_FILE = "features.yml"
+MAX_FEATURES = 64
+UNITS = ("count", "share", "ratio", "money", "minutes", "hours", "deviations")
+MOMENTS = ("deposit", SESSION_SUMMARY)
+"""The events at which features are computed."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_VERSION = re.compile(r"[1-9][0-9]{0,5}")
+_KEYS = ("version", "why", "features")
+_FEATURE_KEYS = ("formula", "title", "unit", "own", "sources")
+_MEASURED = (Kind.NUMBER, Kind.COUNT, Kind.MONEY, Kind.DURATION)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One line of the catalogue; `formula` is its text on one line, `own` whether it has a habit."""
+
+    name: str
+    formula: str
+    title: str
+    unit: str
+    own: bool
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What models see of a player, in this order.
+
+    Attributes
+    ----------
+    formulas
+        The typed formula of each feature by name; each may name those before it.
+    behaviour
+        SHA-256 of names, formulas, and which have a habit.
+    """
+
+    version: int
+    features: tuple[Feature, ...]
+    formulas: Mapping[str, Expression]
+    behaviour: str
+    path: str = ""
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits that samples, models and evidence name it by."""
+        return self.behaviour[:16]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all features, in order."""
+        return tuple(feature.name for feature in self.features)
+
+
+def read_catalogue(path: Path | str) -> Catalogue:
+    """The catalogue of a file; RuleErrors with every finding, by line and column."""
+    written = read(Path(path))
+    if written.catalogue is None:
+        raise RuleErrors(written.findings)
+    return written.catalogue
+
+
+def catalogue_beside(folder: Path | str) -> Catalogue:
+    """The catalogue of a folder of rules: its own features.yml, else the packaged one."""
+    own = Path(folder) / FEATURES_FILE
+    return read_catalogue(own) if own.is_file() else packaged_catalogue()
+
+
+@cache
+def packaged_catalogue() -> Catalogue:
+    """The catalogue that comes with tiltwatch."""
+    return read_catalogue(packs_dir() / FEATURES_FILE)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of reading one features.yml: `catalogue` is None where `findings` say why."""
+
+    path: str
+    catalogue: Catalogue | None = None
+    findings: list[Finding] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def locked(self) -> Locked | None:
+        """What the lock remembers of it."""
+        return None if self.catalogue is None else Locked(self.catalogue.version, self.catalogue.behaviour)
+
+    def finding(self, key: str, message: str) -> Finding:
+        """A finding at a key of the file, or at its start if it lacks the key."""
+        place = self.places.get(key, Place(1, 1))
+        return Finding(self.path, place.line, place.column, message)
+
+
+def read(path: Path) -> Reading:
+    """Read one features.yml; never raises for what the file holds."""
+    reading = Reading(str(path))
+    try:
+        root = read_source(read_file(path), "catalogue")
+    except Fault as fault:
+        reading.findings.append(Finding(reading.path, fault.place.line, fault.place.column, fault.message))
+        return reading
+    reading.places.update((key.text, key.place) for key, _ in root)
+    reading.catalogue = _Loader(root, reading).catalogue()
+    reading.findings.sort()
+    return reading
+
+
+class _Loader:
+    """Reads the features one by one and goes on behind each fault."""
+
+    def __init__(self, root: source.Mapping, reading: Reading) -> None:
+        self._root = root
+        self._reading = reading
+        self._scope = Scope(Currencies())
+
+    def catalogue(self) -> Catalogue | None:
+        for key, _ in self._root:
+            if key.text not in _KEYS:
+                near = suggestion(key.text, _KEYS)
+                self._tell(key.place, f'unknown key "{shorten(key.text)}"{near}')
+        version = self._read("version", self._root, _version)
+        entries = self._read("features", self._root, _entries) or ()
+        self._scope.coming = {key.text for key, _ in entries}
+        features = []
+        for key, node in entries:
+            with self._told():
+                features.append(self._feature(key, node))
+            self._scope.coming.discard(key.text)
+            if key.text not in self._scope.lets:
+                self._scope.failed.add(key.text)
+        if self._reading.findings or version is None:
+            return None
+        formulas = dict(self._scope.lets)
+        meaning = [(each.name, repr(formulas[each.name]), each.own) for each in features]
+        behaviour = hashlib.sha256(repr(meaning).encode()).hexdigest()
+        return Catalogue(version, tuple(features), formulas, behaviour, self._reading.path)
+
+    def _feature(self, key: Scalar, node: Node) -> Feature:
+        name = key.text
+        if not _NAME.fullmatch(name):
+            raise Fault(key.place, "a feature is named by small letters, digits and _, at most 40")
+        if name in RESERVED:
+            raise Fault(key.place, f'"{name}" is a word of the language and cannot name a feature')
+        if not isinstance(node, source.Mapping):
+            raise Fault(node.place, f"a feature is a mapping of {', '.join(_FEATURE_KEYS)}")
+        for each, _ in node:
+            if each.text not in _FEATURE_KEYS:
+                near = suggestion(each.text, _FEATURE_KEYS)
+                raise Fault(each.place, f'unknown key "{shorten(each.text)}"{near}')
+        written = node.get("formula")
+        if written is None:
+            raise Fault(node.place, "`formula` is missing")
+        formula = self._formula(scalar(written))
+        self._scope.lets[name] = formula
+        return Feature(
+            name,
+            " ".join(scalar(written).text.split()),
+            self._needed("title", node, single),
+            self._needed("unit", node, _unit),
+            self._read("own", node, _flag) or False,
+            self._needed("sources", node, _texts),
+        )
+
+    def _formula(self, written: Scalar) -> Expression:
+        before = set(self._scope.quantities)
+        formula = type_expression(written, self._scope)
+        if kind_of(formula) not in _MEASURED:
+            raise Fault(written.place, "a feature is a number, a count, money or a duration")
+        # At a session's end the watermark has come no further: what hangs on the instant would have every
+        # bet wait for its turn, which costs more than all rules together.
+        told = "a feature reads windows of a length, and of bets what session_summary says of them"
+        for node in self._scope.quantities - before:
+            if node.type != SESSION_SUMMARY and (node.window.scope != "over" or node.type == "bet"):
+                raise Fault(written.place, f"{told}, not {shorten(node.text)}")
+        if any(isinstance(node, (SessionAge, Since, Score)) for node in _nodes(formula)):
+            raise Fault(written.place, f"{told}, not session_age, since or score")
+        return formula
+
+    def _needed(self, key: str, node: source.Mapping, make: Callable[[Node], T]) -> T:
+        below = node.get(key)
+        if below is None:
+            raise Fault(node.place, f"`{key}` is missing")
+        return make(below)
+
+    def _read(self, key: str, node: source.Mapping, make: Callable[[Node], T]) -> T | None:
+        below = node.get(key)
+        if below is None and key in ("version", "features"):
+            self._tell(node.place, f"`{key}` is missing")
+        if below is not None:
+            with self._told():
+                return make(below)
+        return None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except Unsaid:
+            pass
+        except Fault as fault:
+            self._tell(fault.place, fault.message)
+
+    def _tell(self, place: Place, message: str) -> None:
+        self._reading.findings.append(Finding(self._reading.path, place.line, place.column, message))
+
+
+def _entries(node: Node) -> tuple[tuple[Scalar, Node], ...]:
+    if not isinstance(node, source.Mapping) or not node.entries:
+        raise Fault(node.place, "`features` is a mapping of names to formulas")
+    if len(node.entries) > MAX_FEATURES:
+        raise Fault(node.place, f"a catalogue has at most {MAX_FEATURES} features")
+    return node.entries
+
+
+def _version(node: Node) -> int:
+    text = single(node)
+    if not _VERSION.fullmatch(text):
+        raise Fault(node.place, "a version is a whole number from 1 up")
+    return int(text)
+
+
+def _unit(node: Node) -> str:
+    text = single(node)
+    if text not in UNITS:
+        raise Fault(node.place, f'`unit` is one of {", ".join(UNITS)}, not "{shorten(text)}"')
+    return text
+
+
+def _flag(node: Node) -> bool:
+    text = single(node)
+    if text not in ("yes", "no"):
+        raise Fault(node.place, f'`own` is yes or no, not "{shorten(text)}"')
+    return text == "yes"
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    if not isinstance(node, Sequence):
+        raise Fault(node.place, "`sources` is a list of texts")
+    return tuple(single(item) for item in node.items)
+
+
+def _nodes(formula: Expression) -> Iterator[Expression]:
+    """A formula and what it is made of, but for the quantities of a habit."""
+    yield formula
+    if isinstance(formula, Arithmetic):
+        yield from _nodes(formula.left)
+        yield from _nodes(formula.right)
+    elif isinstance(formula, Negation):
+        yield from _nodes(formula.operand)
+    elif isinstance(formula, Call):
+        for argument in formula.arguments:
+            yield from _nodes(argument)
+
+
+FEATURES = Beside(FEATURES_FILE, "features", read)
+"""The catalogue, as it is checked and locked."""

@@ -1,0 +1,280 @@
+"""Learns from samples and labels in time order, and knows how well it would have done.
+
+Whatever is learned from was predicted first, by the state of its time, and tested when its answer came: first
+test, then learn. The prediction waits beside the sample, so that thirty days of learning in between do not
+touch it. The same input in the same order, with the same seed, gives the same trainer.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
+
+import msgspec
+from river.drift import ADWIN
+
+from models import evaluation
+from models.bias import Bias
+from models.drift import Drift
+from models.errors import TrainerError
+from models.evaluation import METHOD, Data, Interval, Report
+from models.harm import Kind
+from models.labels import Answer, LabelTerms, Waiting, WaitingRoom, compact, loose
+from models.learners import Learners
+from models.rows import Rows
+from models.sample import Label, Sample
+from models.scorecard import Scorecard
+
+UNUSUAL = "unusual"
+IN_FORCE = "in force"
+RULES = "rules alone"
+_FORMAT = 1
+_CHANGES_KEPT = 200
+
+
+class Trainer:
+    """Everything that is learned and everything that is measured.
+
+    Parameters
+    ----------
+    features
+        The names of the catalogue's features, in the order of values.
+    catalogue
+        The catalogue's id; samples of another are counted and left alone.
+    terms
+        How labels answer samples.
+    seed
+        Of the learners, of who is kept for the report, and of its bootstrap.
+    kinds
+        Of classifier: the champion's first, then the challengers.
+    baselines
+        Scores that are one feature alone, as `{"net loss alone": "net_loss_30d"}`; higher is taken as worse.
+    most_rows
+        Answered samples kept for the report, at most.
+
+    Attributes
+    ----------
+    place
+        Where in its inputs the trainer is, as whoever feeds it wishes to know: kept in the state, so that the
+        two cannot come apart.
+
+    Raises
+    ------
+    TrainerError
+        No kind, or the same one twice; a baseline that is no feature.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        catalogue: str,
+        terms: LabelTerms | None = None,
+        seed: int = 0,
+        kinds: Sequence[Kind] = ("logistic", "forest"),
+        baselines: Mapping[str, str] | None = None,
+        most_rows: int = 500_000,
+    ) -> None:
+        if not kinds or len(set(kinds)) != len(kinds):
+            raise TrainerError("a trainer needs a kind of classifier, and each once")
+        self.features = tuple(features)
+        self.catalogue = catalogue
+        self.terms = terms or LabelTerms()
+        self.seed = seed
+        self.kinds = tuple(kinds)
+        self.place: dict[str, int] = {}
+        self.baselines: dict[str, int] = {}
+        for name, feature in (baselines or {}).items():
+            if feature not in self.features:
+                raise TrainerError(f"{name}: there is no feature {feature}")
+            self.baselines[name] = self.features.index(feature)
+        self.learners = {kind: Learners(self.features, kind, seed) for kind in self.kinds}
+        self.room = WaitingRoom(self.terms)
+        self.names = (*self.kinds, UNUSUAL, IN_FORCE, RULES, *self.baselines)
+        self.rows = Rows(self.names, seed, most_rows)
+        self.bias = Bias(self.features)
+        self.drift = Drift(self.features, seed)
+        self.first_at: int | None = None
+        self.last_at: int | None = None
+        self._dropped = {"other catalogue": 0, "malformed": 0, "before the models had learned": 0}
+        watched = ("labels", "alerts", *self.kinds)
+        self._windows = {name: ADWIN() for name in watched}  # type: ignore[no-untyped-call]
+        self._changes: dict[str, list[int]] = {name: [] for name in watched}
+
+    # Learning.
+
+    def take(self, sample: Sample) -> None:
+        """Predict for a sample, let it wait for its answer, and learn what its time answers."""
+        if sample.catalogue != self.catalogue:
+            self._dropped["other catalogue"] += 1
+            return
+        if len(sample.values) != len(self.features):
+            self._dropped["malformed"] += 1
+            return
+        self.pass_time(sample.at)
+        packed = compact(sample.values)
+        values = loose(packed)
+        self.first_at = sample.at if self.first_at is None else self.first_at
+        self.last_at = sample.at if self.last_at is None else max(self.last_at, sample.at)
+        alerted = sample.rules >= self.terms.alerted
+        waiting = Waiting(
+            player=sample.player,
+            at=sample.at,
+            moment=sample.moment,
+            values=packed,
+            said=compact(self._predict(sample, values)),
+            birth_year=sample.birth_year,
+            flagged=alerted,
+        )
+        self.learners[self.kinds[0]].learn_unlabelled(values)
+        self.drift.see(sample.at, packed)
+        self._watch("alerts", float(alerted), sample.at)
+        self._learn(self.room.take(waiting))
+
+    def label(self, label: Label) -> None:
+        """Learn what a label answers, after what its time does."""
+        self.pass_time(label.at)
+        if label.source == "verdict":
+            self.bias.see(label, self.room.of(label.player))
+        self._learn(self.room.label(label))
+
+    def pass_time(self, at_us: int) -> None:
+        """Learn what silence answers once the clock shows `at_us`, µs since the epoch."""
+        self._learn(self.room.pass_time(at_us))
+
+    def _predict(self, sample: Sample, values: Sequence[float | None]) -> list[float | None]:
+        said: list[float | None] = []
+        for kind in self.kinds:
+            learners = self.learners[kind]
+            # Of one class alone nothing is learned; its scorecard has nothing to say then, either.
+            said.append(learners.probability(values) if all(learners.labels) else None)
+        said.append(self.learners[self.kinds[0]].unusual(values))
+        said.append(sample.scores.get("harm"))
+        said.append(sample.rules if sample.rules > 0 else None)
+        said.extend(values[place] for place in self.baselines.values())
+        return said
+
+    def _learn(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            said = answer.sample.said
+            if any(isnan(each) for each in said[: len(self.kinds)]):
+                # Nobody is compared before everybody can speak.
+                self._dropped["before the models had learned"] += 1
+            else:
+                self.rows.add(answer)
+                self._watch("labels", float(answer.harmed), self.room.clock)
+                for place, kind in enumerate(self.kinds):
+                    self._watch(kind, (said[place] - answer.harmed) ** 2, self.room.clock)
+            values = loose(answer.sample.values)
+            for learners in self.learners.values():
+                learners.learn(values, answer.harmed, answer.weight)
+
+    def _watch(self, name: str, value: float, at_us: int) -> None:
+        window = self._windows[name]
+        window.update(value)  # type: ignore[no-untyped-call]
+        if window.drift_detected:
+            self._changes[name].append(at_us)
+            del self._changes[name][:-_CHANGES_KEPT]
+
+    # Telling.
+
+    def report(
+        self, *, capacity: float = 20.0, draws: int = 200, gender: Mapping[str, str] | None = None
+    ) -> Report:
+        """Return everything that was measured so far; see `evaluation.measure` for the parameters."""
+        table = self.rows.table()
+        counts = self.room.counts
+        roles = dict.fromkeys(self.names, "baseline")
+        roles.update(dict.fromkeys((*self.kinds, UNUSUAL), "model"), **{IN_FORCE: "in_force"})
+        if not len(table) or all(isnan(each) for each in table.score(IN_FORCE)):
+            del roles[IN_FORCE]  # nothing was in force
+        mass = float(table.weights.sum())
+        return Report(
+            method=METHOD,
+            catalogue=self.catalogue,
+            features=list(self.features),
+            seed=self.seed,
+            capacity_per_1000=capacity,
+            data=Data(
+                samples=counts.taken,
+                waiting=len(self.room),
+                answered=dict(sorted(counts.answers.items())),
+                dropped={
+                    **self._dropped,
+                    "older than the horizon": counts.late,
+                    "replaced by a later one of the day": counts.thinned,
+                    "too many waited": counts.overflowed,
+                    "silent after a label of harm": counts.withheld,
+                },
+                labels=dict(sorted(counts.labels.items())),
+                labels_unknown_player=counts.unknown,
+                first_at=self.first_at,
+                last_at=self.last_at,
+                player_days=len(table),
+                players=len(table.players),
+                harmed=int(table.harmed.sum()),
+                weighted_harmed=float(table.weights[table.harmed].sum()) / mass if mass > 0 else None,
+                kept_players=table.kept,
+                changes={name: list(changes) for name, changes in self._changes.items()},
+            ),
+            scores=evaluation.measure(
+                table,
+                roles,
+                probabilities=(*self.kinds, IN_FORCE),
+                capacity=capacity,
+                draws=draws,
+                seed=self.seed,
+                gender=gender,
+            ),
+            drift=self.drift.report(),
+            bias=self.bias.report(self.terms, counts),
+        )
+
+    def gain(
+        self, challenger: str, champion: str | None = None, *, metric: str = "pr_auc", draws: int = 500
+    ) -> Interval:
+        """Return by how much one score exceeds another (by default the champion kind), paired by player."""
+        other = champion or self.kinds[0]
+        table = self.rows.table()
+        return evaluation.gain(table, challenger, other, metric=metric, draws=draws, seed=self.seed)
+
+    def scorecard(self, kind: Kind, habit_features: Sequence[str], review_share: float) -> Scorecard:
+        """Return what a kind has learned, frozen; TrainerError if it is not one of `kinds`."""
+        if kind not in self.learners:
+            raise TrainerError(f"there is no {kind} here, but {', '.join(self.kinds)}")
+        # What is usual is the same for every kind, so that the champion's learners alone learn it.
+        whole, own = (
+            self.learners[each].scorecard(
+                self.features, self.catalogue, habit_features, self.seed, review_share
+            )
+            for each in (self.kinds[0], kind)
+        )
+        return msgspec.structs.replace(whole, harm=own.harm, calibration=own.calibration)
+
+    # Keeping.
+
+    def state(self) -> bytes:
+        """Return everything, `place` too, for `restore`."""
+        return pickle.dumps((_FORMAT, self), protocol=5)
+
+    @staticmethod
+    def restore(data: bytes) -> Trainer:
+        """Return a trainer from its state.
+
+        A pickle runs code: call this through `Registry.load_state` alone, which knows what it wrote.
+
+        Raises
+        ------
+        TrainerError
+            It is the state of something else, or of another version.
+        """
+        try:
+            kept = pickle.loads(data)  # noqa: S301  (the registry has checked whose it is)
+        except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError) as error:
+            raise TrainerError(f"not the state of a trainer: {type(error).__name__}") from error
+        if not (isinstance(kept, tuple) and len(kept) == 2 and kept[0] == _FORMAT):
+            raise TrainerError("not the state of a trainer of this version")
+        trainer = kept[1]
+        if not isinstance(trainer, Trainer):
+            raise TrainerError("not the state of a trainer")
+        return trainer
