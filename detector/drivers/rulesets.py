@@ -1,7 +1,8 @@
 """The set of rules that a detector runs, changed for another between two batches when somebody asks for it.
 
 A set is the files of a folder: its rules and, where they lie beside them, the score, the ladder, tables of
-cohorts, the features of models and their scorecards. Its id is a hash of their bytes, so that who asks for a set and who reads it mean the same.
+cohorts, the features of models and their scorecards. Its id is a hash of their bytes, so that who asks for a
+set and who reads it mean the same.
 """
 
 from __future__ import annotations

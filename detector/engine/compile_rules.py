@@ -103,7 +103,7 @@ class _Judgement(Emitter):
     """Reads quantities from a player's windows."""
 
     def __init__(
-        self, block: Block, plan: Plan, rule: Rule, cohorts: Cohorts | None, *, rated: bool = False
+        self, block: Block, plan: Plan, rule: Rule, cohorts: Cohorts | None = None, *, rated: bool = False
     ) -> None:
         super().__init__(block)
         self.cohorts = cohorts
