@@ -16,7 +16,7 @@ from api.audit import command as audit
 from api.demo import command as demo_aid
 from api.kafka import command as kafka
 from api.qa import command as qa
-from detector.cli import bench, replay, rules, schema, simulate
+from detector.cli import bench, cohorts, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, TiltwatchError
 
@@ -39,6 +39,7 @@ app.command("bench")(bench.command)
 app.command("demo-aid")(demo_aid.command)
 app.command("qa")(qa.command)
 app.add_typer(rules.app)
+app.add_typer(cohorts.app)
 app.add_typer(keys.app)
 app.add_typer(audit.app)
 app.add_typer(kafka.app)

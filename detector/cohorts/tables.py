@@ -47,12 +47,11 @@ class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The log that a table was built from: hash of its text, events taken, the time that they span."""
+    """The log that a table was built from: xxh3-128 of its text, events taken, the latest of their times."""
 
     log: str
     events: int
-    first: str
-    last: str
+    until: str
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
