@@ -16,9 +16,10 @@ from api.audit import command as audit
 from api.demo import command as demo_aid
 from api.kafka import command as kafka
 from api.qa import command as qa
-from detector.cli import bench, cohorts, replay, rules, schema, simulate
+from detector.cli import bench, cohorts, models, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, TiltwatchError
+from models.errors import ModelError
 
 # The class of click's that typer raises from a click of its own, which it does not name.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -40,6 +41,7 @@ app.command("demo-aid")(demo_aid.command)
 app.command("qa")(qa.command)
 app.add_typer(rules.app)
 app.add_typer(cohorts.app)
+app.add_typer(models.app)
 app.add_typer(keys.app)
 app.add_typer(audit.app)
 app.add_typer(kafka.app)
@@ -124,7 +126,7 @@ def main() -> None:
     except RuleErrors as error:
         print(error, file=sys.stderr)
         sys.exit(1)
-    except TiltwatchError as error:
+    except (TiltwatchError, ModelError) as error:
         print(f"tiltwatch: {error}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:

@@ -47,7 +47,9 @@ class Calibration:
     Parameters
     ----------
     memory
-        After how many labels, by weight, what a label said counts 1/e of a new one.
+        After how many labels, by weight, what a label said counts 1/e of a new one, at most. It is less in
+        the beginning, when a label counts by how many came before it: what was said of a classifier that
+        knew little is no longer true of it.
 
     References
     ----------
@@ -55,14 +57,17 @@ class Calibration:
     2023, Online Platt scaling with calibeating (ICML), who follow Hazan, Agarwal & Kale 2007.
     """
 
-    # How sure it is of the identity to begin with, in labels' worth of information: the slopes are to move
-    # slowly, the intercept at once.
+    # The memory to begin with.
+    _YOUTH = 100.0
+    # How sure it is of the identity, in labels' worth of information: the slopes are to move slowly, the
+    # intercept at once.
     _PRIOR = np.diag([5.0, 5.0, 0.5])
 
     def __init__(self, memory: float = 20_000.0) -> None:
         if memory < 10:
             raise ValueError(f"a memory of {memory} labels is too short, 10 is the least")
         self._memory = memory
+        self._taken = self._YOUTH
         self._parameters = np.array([1.0, 1.0, 0.0])
         self._information = self._PRIOR.copy()
 
@@ -72,7 +77,8 @@ class Calibration:
             return
         inputs = np.array([-_softplus(-odds), _softplus(odds), 1.0])
         believed = 1 / (1 + math.exp(-min(max(float(inputs @ self._parameters), -30.0), 30.0)))
-        kept = math.exp(-weight / self._memory)
+        self._taken += weight
+        kept = math.exp(-weight / min(self._memory, self._taken))
         self._information = kept * self._information + (1 - kept) * self._PRIOR
         # A label that was taken as certain still says something, or a surprise would move it anywhere.
         said = max(believed * (1 - believed), 1e-3)

@@ -165,8 +165,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     weighted_harmed
         The share harmed, by inverse propensity.
     changes
-        When ADWIN saw the mean of something move, by what: `labels` (the share harmed of what is answered),
-        `alerts` (the share flagged by rules) or a model's squared error.
+        When ADWIN saw the daily mean of something move, by what: `labels` (the share harmed), `alerts` (the
+        share under an alert of the rules) or a model's squared error. It is told by the days that samples are
+        of, each once all of its samples are answered.
     """
 
     samples: int
@@ -213,6 +214,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 METHOD = [
+    "Days are in it once their horizon has passed: of later ones the harmed alone are known.",
     "Each prediction was made at its sample's time and tested before anything was learned from the sample.",
     "The unit is the player-day (UTC): the highest score of the day, and whether harm followed.",
     "Rows are weighted by inverse propensity: a verdict's yes stands for those whom nobody looked at.",
@@ -315,18 +317,21 @@ def _measure_one(
     ranking = Ranking.of(scores)
     flagged = flags(table, name, capacity, seed)
     drawn: dict[str, list[float]] = {"roc": [], "pr": [], "precision": [], "brier": []}
+    said = ~np.isnan(scores) if probability else np.zeros(len(table), dtype=np.bool_)
+    error = np.where(said, (np.nan_to_num(scores) - harmed) ** 2, 0.0)
+    seen = np.flatnonzero(flagged)
+    right = harmed[seen]
     for times in metrics.resamples(table.player, draws, seed):
         now = weights * times
         yes, no = ranking.mass(harmed, now)
         drawn["roc"].append(metrics.roc_auc(yes, no))
         drawn["pr"].append(metrics.pr_auc(yes, no))
-        drawn["precision"].append(weighted_share(flagged, harmed, now))
+        drawn["precision"].append(_mean(right, now[seen]))
         if probability:
-            drawn["brier"].append(metrics.brier(scores, harmed, now))
+            drawn["brier"].append(_mean(error, now * said))
     yes, no = ranking.mass(harmed, weights)
     hard = table.hard
     hard_yes, hard_no = ranking.mass(harmed, hard.astype(np.float64))
-    said = ~np.isnan(scores) if probability else np.zeros(len(table), dtype=np.bool_)
     bins = reliability(scores[said].tolist(), harmed[said].tolist(), weights[said].tolist())
     early = lead(table, flagged)
     curves = metrics.curve(yes, no)
@@ -415,6 +420,11 @@ def _gaps(
         false_alert_rate=_widest([each.false_alert_rate for each in known]),
         reached=_widest([each.reached for each in known]),
     )
+
+
+def _mean(values: Floats | Bools, weights: Floats) -> float:
+    mass = float(weights.sum())
+    return float(values @ weights) / mass if mass > 0 else float("nan")
 
 
 def _widest(values: list[float | None]) -> float | None:

@@ -20,8 +20,9 @@ from models.scaling import exponential, signed_log
 MOST_FEATURES = 5
 FEWEST_UPDATES = 5
 """Nothing is told of fewer updates: there is no habit yet."""
-RATE = 0.1
-"""How much the latest update counts, once there are ten: about the last twenty matter."""
+RATE = 0.03
+"""How much the latest update counts, once there are enough. Slow on purpose: a baseline that follows at once
+hides what it is to show. Whoever changes for good is followed by forgetting instead."""
 FLOOR = 0.1
 """No deviation is less, in logarithms: a tenth more of the same is no change of habit."""
 OUTLIER = 3.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.calibration import Calibration
-from models.harm import Kind, harm_learner, probability
+from models.harm import Kind, probability
+from models.harm_learners import harm_learner
 from models.quantiles import Quantiles
 from models.scorecard import Scorecard
-from models.unusual import Unusual
+from models.unusual_learner import Unusual
 
 
 class Learners:

@@ -40,8 +40,10 @@ class Ranking:
 
     def mass(self, harmed: Bools, weights: Floats) -> tuple[Floats, Floats]:
         """Return the weight of the harmed and of the others at each distinct score, lowest first."""
-        yes = np.bincount(self.place, weights * harmed, self.count).astype(np.float64)
-        return yes, np.bincount(self.place, weights * ~harmed, self.count).astype(np.float64)
+        where = np.flatnonzero(harmed)
+        yes = np.bincount(self.place[where], weights[where], self.count).astype(np.float64)
+        others = np.where(harmed, 0.0, weights)
+        return yes, np.bincount(self.place, others, self.count).astype(np.float64)
 
 
 def roc_auc(yes: Floats, no: Floats) -> float:

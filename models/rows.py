@@ -122,11 +122,18 @@ class Rows:
         if len(self) > self.most:
             self._thin()
 
-    def table(self) -> Table:
-        """Return the player-days of all that is kept."""
+    def table(self, before_us: int | None = None) -> Table:
+        """Return the player-days of all that is kept, of whole days before an instant.
+
+        Harm is known at once and its absence only after the horizon, so that of the latest days the harmed
+        alone are answered. They would make every measure wrong: leave them out by `before_us`.
+        """
         width = 1 + len(self.names)
         whole = np.array(self._whole, dtype=np.int64).reshape(-1, 6)
         parts = np.array(self._parts, dtype=np.float64).reshape(-1, width)
+        if before_us is not None:
+            finished = whole[:, 1] // DAY_US < before_us // DAY_US
+            whole, parts = whole[finished], parts[finished]
         day = whole[:, 1] // DAY_US
         order = np.lexsort((whole[:, 1], whole[:, 0], day))
         whole, parts, day = whole[order], parts[order], day[order]

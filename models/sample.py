@@ -1,7 +1,7 @@
-"""What models learn from: samples, one for each deposit and each end of a session, and labels, which come later.
+"""What models learn from: samples, one for each deposit and session end, and labels, which come later.
 
 The detector makes samples, in replay, embedded and on Kafka alike; whoever learns knows nothing of it but
-these two shapes.
+these shapes.
 """
 
 from __future__ import annotations
@@ -78,6 +78,22 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="la
     harmed: bool
     about: int
     drawn: float = 1.0
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="flag", gc=False):
+    """The rules alerted on risk: the baseline that models have to beat.
+
+    Parameters
+    ----------
+    player, at
+        As in samples.
+    score
+        What the rules make of the player from then on, 0 to 100.
+    """
+
+    player: str
+    at: int
+    score: float
 
 
 SOURCES = ("self_exclusion", "rg_event", "verdict")

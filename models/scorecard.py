@@ -18,7 +18,8 @@ from models import habit as habits
 from models.calibration import CalibrationCard, calibrated
 from models.errors import ScorecardError
 from models.harm import ForestCard, HarmCard, LogisticCard, log_odds, probability
-from models.quantiles import MOST_KNOTS, Knots, place
+from models.quantiles import MOST_KNOTS, Knots, middle, place
+from models.reasons import Reason, added, put_back, shared
 from models.trees import sound
 from models.unusual import UnusualCard, unusual
 
@@ -144,6 +145,51 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if ends_session and own:
             habit = habits.updated(habit or [], own)
         return Judgement(scores, habit)
+
+    def reasons(self, name: str, values: Sequence[float | None], habit: list[float] | None) -> list[Reason]:
+        """Why a score is what it is, the weightiest feature first; none where there is no score.
+
+        Parameters
+        ----------
+        name
+            One of `names`; any other is a KeyError. Of `review` there are no reasons: it is drawn.
+        values, habit
+            As they were judged.
+
+        Notes
+        -----
+        Of logistic harm the sum is exact: with the bias it makes the log-odds of the raw score. Of a forest,
+        and of `unusual`, a reason is by how much the raw log-odds, or the score, would be less if the feature
+        were as usual: for the player where their own habit is kept, else for all. Of `habit` it is what the
+        feature has of the deviation, and the sum is the deviation.
+        """
+        if name not in NAMES:
+            raise KeyError(name)
+        if name == "harm" and isinstance(self.harm, LogisticCard):
+            return added(self.features, values, self.harm)
+        if name == "harm" and (harm := self.harm) is not None:
+            return put_back(
+                self.features, values, self._usual(habit), lambda changed: log_odds(harm, changed)
+            )
+        if name == "unusual" and (forest := self.unusual) is not None:
+            return put_back(
+                self.features,
+                values,
+                self._usual(habit),
+                lambda changed: unusual(forest, self.places(changed)) or 0.0,
+            )
+        if name == "habit" and habit:
+            names = [self.features[index] for index in self.habit]
+            return shared(names, [values[index] for index in self.habit], habit)
+        return []
+
+    def _usual(self, habit: list[float] | None) -> list[float | None]:
+        """A value for each feature: the player's own habit where it is kept, else the middle of all."""
+        usual = [middle(knots) for knots in self.quantiles]
+        for place_of_habit, index in enumerate(self.habit):
+            own = habits.habitual(habit or [], place_of_habit)
+            usual[index] = usual[index] if own is None else own
+        return usual
 
     def places(self, values: Sequence[float | None]) -> list[float]:
         """Where each value lies among all players' moments, the middle where it is unknown."""

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 
 import msgspec
-from river.drift import ADWIN
 
 from models import evaluation
 from models.bias import Bias
-from models.drift import Drift
+from models.drift import DailyChanges, Drift
 from models.errors import TrainerError
 from models.evaluation import METHOD, Data, Interval, Report
 from models.harm import Kind
-from models.labels import Answer, LabelTerms, Waiting, WaitingRoom, compact, loose
+from models.labels import DAY_US, Answer, LabelTerms, Waiting, WaitingRoom, compact, loose
 from models.learners import Learners
+from models.ordering import Heard, InOrder
 from models.rows import Rows
 from models.sample import Label, Sample
 from models.scorecard import Scorecard
@@ -30,7 +30,6 @@ UNUSUAL = "unusual"
 IN_FORCE = "in force"
 RULES = "rules alone"
 _FORMAT = 1
-_CHANGES_KEPT = 200
 
 
 class Trainer:
@@ -94,14 +93,29 @@ class Trainer:
         self.rows = Rows(self.names, seed, most_rows)
         self.bias = Bias(self.features)
         self.drift = Drift(self.features, seed)
+        self._order = InOrder()
         self.first_at: int | None = None
         self.last_at: int | None = None
         self._dropped = {"other catalogue": 0, "malformed": 0, "before the models had learned": 0}
-        watched = ("labels", "alerts", *self.kinds)
-        self._windows = {name: ADWIN() for name in watched}  # type: ignore[no-untyped-call]
-        self._changes: dict[str, list[int]] = {name: [] for name in watched}
+        self._daily = DailyChanges(("labels", "alerts", *self.kinds))
 
     # Learning.
+
+    def hear(self, each: Heard) -> None:
+        """Take in what comes about in order of time, and learn what nothing earlier can come before."""
+        self._order.hear(each)
+        self._go_through(self._order.settled())
+
+    def finish(self) -> None:
+        """Learn everything heard: nothing more comes. Going on is possible all the same."""
+        self._go_through(self._order.until(2**62))
+
+    def _go_through(self, settled: Iterable[Sample | Label]) -> None:
+        for each in settled:
+            if isinstance(each, Label):
+                self.label(each)
+            else:
+                self.take(each)
 
     def take(self, sample: Sample) -> None:
         """Predict for a sample, let it wait for its answer, and learn what its time answers."""
@@ -128,7 +142,7 @@ class Trainer:
         )
         self.learners[self.kinds[0]].learn_unlabelled(values)
         self.drift.see(sample.at, packed)
-        self._watch("alerts", float(alerted), sample.at)
+        self._daily.see("alerts", waiting.day, float(alerted))
         self._learn(self.room.take(waiting))
 
     def label(self, label: Label) -> None:
@@ -141,6 +155,12 @@ class Trainer:
     def pass_time(self, at_us: int) -> None:
         """Learn what silence answers once the clock shows `at_us`, µs since the epoch."""
         self._learn(self.room.pass_time(at_us))
+        self._daily.finish(self._known_until // DAY_US)
+
+    @property
+    def _known_until(self) -> int:
+        """Up to when all samples are answered, µs since the epoch."""
+        return self.room.clock - self.terms.patience_us
 
     def _predict(self, sample: Sample, values: Sequence[float | None]) -> list[float | None]:
         said: list[float | None] = []
@@ -162,19 +182,13 @@ class Trainer:
                 self._dropped["before the models had learned"] += 1
             else:
                 self.rows.add(answer)
-                self._watch("labels", float(answer.harmed), self.room.clock)
+                day = answer.sample.day
+                self._daily.see("labels", day, float(answer.harmed))
                 for place, kind in enumerate(self.kinds):
-                    self._watch(kind, (said[place] - answer.harmed) ** 2, self.room.clock)
+                    self._daily.see(kind, day, (said[place] - answer.harmed) ** 2)
             values = loose(answer.sample.values)
             for learners in self.learners.values():
                 learners.learn(values, answer.harmed, answer.weight)
-
-    def _watch(self, name: str, value: float, at_us: int) -> None:
-        window = self._windows[name]
-        window.update(value)  # type: ignore[no-untyped-call]
-        if window.drift_detected:
-            self._changes[name].append(at_us)
-            del self._changes[name][:-_CHANGES_KEPT]
 
     # Telling.
 
@@ -182,7 +196,7 @@ class Trainer:
         self, *, capacity: float = 20.0, draws: int = 200, gender: Mapping[str, str] | None = None
     ) -> Report:
         """Return everything that was measured so far; see `evaluation.measure` for the parameters."""
-        table = self.rows.table()
+        table = self.rows.table(self._known_until)
         counts = self.room.counts
         roles = dict.fromkeys(self.names, "baseline")
         roles.update(dict.fromkeys((*self.kinds, UNUSUAL), "model"), **{IN_FORCE: "in_force"})
@@ -215,7 +229,7 @@ class Trainer:
                 harmed=int(table.harmed.sum()),
                 weighted_harmed=float(table.weights[table.harmed].sum()) / mass if mass > 0 else None,
                 kept_players=table.kept,
-                changes={name: list(changes) for name, changes in self._changes.items()},
+                changes=self._daily.report(),
             ),
             scores=evaluation.measure(
                 table,
@@ -235,7 +249,7 @@ class Trainer:
     ) -> Interval:
         """Return by how much one score exceeds another (by default the champion kind), paired by player."""
         other = champion or self.kinds[0]
-        table = self.rows.table()
+        table = self.rows.table(self._known_until)
         return evaluation.gain(table, challenger, other, metric=metric, draws=draws, seed=self.seed)
 
     def scorecard(self, kind: Kind, habit_features: Sequence[str], review_share: float) -> Scorecard:

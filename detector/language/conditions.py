@@ -166,6 +166,8 @@ class ConditionTyper:
         name = leaf(tree)
         if name == "percentile":
             return self._fault(tree, "a place in a cohort names its let, such as percentile(week)")
+        if name == "score":
+            return self._fault(tree, "a score names its model, such as score(harm)")
         if name.lower() in ("true", "false"):
             return self._fault(tree, "there is no true and no false: write the condition itself, or `not`")
         return self._fault(tree, f'unknown name "{shorten(name)}"{where}{suggestion(name, known)}')

@@ -232,7 +232,7 @@ class TestFaults:
             ("deposit.amount > 3 CAD", "deposit.amount", "needs an aggregate"),
             ("count(bet) over 7days > 3", "7days", "unexpected"),
             ("count(bet) over sesion > 3", "sesion", 'did you mean "session"?'),
-            ("score > 3", "score", "not available yet"),
+            ("score > 3", "score", "names its model"),
             # kinds
             ("age > 3", "3", "a count compared with a duration; a duration is written with its unit"),
             ("count(bet) over 7d > 3d", "3d", "a duration compared with a count"),

@@ -1,0 +1,401 @@
+"""`tiltwatch models`: learn from a log, look at what was measured, put a model in force or take it back."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from detector.cli.options import (
+    DefaultJurisdiction,
+    OwnCurrencies,
+    PlacesFile,
+    RatesFile,
+    read_currencies,
+)
+from detector.drivers.detection import Detection
+from detector.drivers.files import replaced
+from detector.drivers.learning import heard_of
+from detector.drivers.lines import LogReader
+from detector.drivers.scorecards import file_scorecard, read_scorecards
+from detector.engine.places import read_places
+from detector.errors import InputError, SettingsError
+from detector.events.instants import micros, rfc3339_ms
+from detector.events.money import Rates
+from detector.ladder.ladder import ladder_beside
+from detector.language.features import catalogue_beside
+from detector.language.pack import default_pack, load_pack
+from detector.score.scoring import scoring_beside
+from models.harm import Kind
+from models.sample import Label
+
+if TYPE_CHECKING:
+    from models.evaluation import Interval, Report, ScoreReport
+    from models.registry import Registry
+    from models.trainer import Trainer
+
+app = typer.Typer(
+    name="models", help="Learn from players, measure, promote, roll back.", no_args_is_help=True
+)
+
+# What learns is imported by the commands that need it: River takes seconds, and every command would wait.
+
+KINDS: tuple[Kind, ...] = ("logistic", "forest")
+BASELINES = {
+    "net loss alone": "net_loss_30d",
+    "deposits alone": "deposits_7d",
+    "sessions alone": "sessions_30d",
+}
+"""What any model has to beat: each is one feature."""
+REVIEWED = 0.001
+"""The share of players and days that the random review looks at, as random-review.yml has it."""
+
+RegistryFolder = Annotated[
+    Path, typer.Option("--registry", help="The folder of the models; made if it is not there.")
+]
+RulesFolder = Annotated[
+    Path | None, typer.Option("--rules", help="The folder of rules that models lie beside.")
+]
+
+
+@app.command()
+def train(
+    events: Annotated[
+        str, typer.Argument(help="A log of events, one JSON object a line; - for standard input.")
+    ],
+    registry: RegistryFolder,
+    rules: RulesFolder = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(help="What people found: labels as JSON lines, by `tiltwatch models verdicts`."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that draws.")] = 0,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on from where the last training ended.")
+    ] = False,
+    rates: RatesFile = None,
+    own: OwnCurrencies = "",
+    places: PlacesFile = None,
+    jurisdiction: DefaultJurisdiction = None,
+) -> None:
+    """Learn from a log in the order of its time, testing each prediction before learning from it."""
+    currencies = read_currencies(own)
+    folder = rules or default_pack()
+    catalogue = catalogue_beside(folder)
+    detection = Detection(
+        [rule for rule in load_pack(folder, currencies).rules if rule.status == "live"],
+        currencies,
+        Rates.read(rates, currencies) if rates is not None else None,
+        read_places(places, jurisdiction),
+        scoring_beside(folder),
+        ladder_beside(folder),
+        catalogue,
+        read_scorecards(folder),
+    )
+    from models.trainer import Trainer
+
+    book = _opened(registry)
+    trainer = _restored(book) if go_on else None
+    if trainer is None:
+        trainer = Trainer(catalogue.names, catalogue.id, seed=seed, kinds=KINDS, baselines=BASELINES)
+    elif trainer.catalogue != catalogue.id:
+        raise SettingsError("the last training saw other features; train anew, without --continue")
+    known_us = trainer.last_at if trainer.last_at is not None else -1
+    for label in _labels(verdicts):
+        trainer.hear(label)
+    with LogReader(events) as log:
+        for each in heard_of(log, detection):
+            if each.at > known_us:  # else it was learned from already
+                trainer.hear(each)
+    trainer.finish()
+    now_us = micros(datetime.now(UTC))
+    state = trainer.state()
+    book.checkpoint(state, now_us)
+    report = trainer.report()
+    own_habit = [feature.name for feature in catalogue.features if feature.own]
+    for kind in KINDS:
+        entry = book.register(
+            trainer.scorecard(kind, own_habit, REVIEWED).to_json(),
+            state,
+            kind=kind,
+            features=catalogue.names,
+            catalogue=catalogue.id,
+            at_us=now_us,
+            by=_user(),
+            trained_from_us=trainer.first_at,
+            trained_until_us=trainer.last_at,
+            metrics=_metrics(report.score(kind)),
+        )
+        typer.echo(f"{entry.id}  {kind}  {entry.role}")
+    show(report, Console())
+
+
+@app.command()
+def evaluate(
+    registry: RegistryFolder,
+    gender: Annotated[
+        Path | None, typer.Option(help="A CSV of player,gender: gaps are then told by it too.")
+    ] = None,
+    capacity: Annotated[
+        float, typer.Option(min=0.1, max=1000, help="Players agents can look at a day, of 1,000.")
+    ] = 20.0,
+    out: Annotated[Path | None, typer.Option(help="Write the whole report here, as JSON.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Draw it into this folder, as PNG.")] = None,
+) -> None:
+    """Show what was measured of the models in training, and of plain baselines beside them."""
+    report = _trainer(registry).report(capacity=capacity, gender=_gender(gender))
+    if out is not None:
+        with replaced(out) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if plots is not None:
+        _draw(report, plots)
+    show(report, Console())
+
+
+@app.command()
+def card(
+    registry: RegistryFolder,
+    model: Annotated[str | None, typer.Option(help="Whose card; the champion's if left out.")] = None,
+    gender: Annotated[Path | None, typer.Option(help="A CSV of player,gender.")] = None,
+    out: Annotated[str, typer.Option(help="Write it here; - for standard output.")] = "-",
+) -> None:
+    """Write a model's card: what it is for, what was measured, and where it must not be trusted."""
+    from models.card import card as model_card
+
+    book = _opened(registry)
+    entry = book.champion() if model is None else book.entry(model)
+    if entry is None:
+        raise InputError(f"{registry}: no model has been promoted; name one with --model")
+    trainer = _restored(book, entry.id)
+    assert trainer is not None
+    text = model_card(entry, trainer.report(gender=_gender(gender)))
+    if out == "-":
+        typer.echo(text)
+    else:
+        with replaced(Path(out)) as file:
+            file.write(text.encode())
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="The id of a challenger, as `train` and `list` tell it.")],
+    registry: RegistryFolder,
+    rules: RulesFolder = None,
+    effective_from: Annotated[
+        datetime | None, typer.Option(help="From which event time on, UTC; now if left out.")
+    ] = None,
+    force: Annotated[
+        str | None, typer.Option(help="Promote it although it is not shown to be better, for this reason.")
+    ] = None,
+) -> None:
+    """Put a model in force, beside the rules, if it is shown to be better than the champion."""
+    book = _opened(registry)
+    now_us = micros(datetime.now(UTC))
+    since_us = now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC))
+    entry, champion = book.entry(model), book.champion()
+    gain = None
+    if champion is not None and champion.kind != entry.kind:
+        trainer = _restored(book, model)
+        assert trainer is not None
+        gain = trainer.gain(entry.kind, champion.kind)
+    elif champion is not None:
+        trainer = _restored(book, model)
+        assert trainer is not None
+        gain = trainer.gain(entry.kind, "in force")
+    made = book.promote(model, gain, by=_user(), at_us=now_us, effective_from_us=since_us, forced=force)
+    _file(book, made.id, rules, since_us)
+    if gain is not None:
+        typer.echo(f"gain in PR AUC over the champion: {_interval(gain)}")
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Argument(help="The reason, kept for good.")],
+    registry: RegistryFolder,
+    rules: RulesFolder = None,
+    effective_from: Annotated[
+        datetime | None, typer.Option(help="From which event time on, UTC; now if left out.")
+    ] = None,
+) -> None:
+    """Put the model before the champion back in force."""
+    book = _opened(registry)
+    now_us = micros(datetime.now(UTC))
+    since_us = now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC))
+    made = book.rollback(why, by=_user(), at_us=now_us, effective_from_us=since_us)
+    _file(book, made.id, rules, since_us)
+
+
+@app.command()
+def freeze(
+    why: Annotated[str, typer.Argument(help="The reason, kept for good.")], registry: RegistryFolder
+) -> None:
+    """Let no model be promoted until `unfreeze`; rolling back stays possible."""
+    _opened(registry).freeze(why, by=_user(), at_us=micros(datetime.now(UTC)))
+
+
+@app.command()
+def unfreeze(
+    why: Annotated[str, typer.Argument(help="The reason, kept for good.")], registry: RegistryFolder
+) -> None:
+    """Let models be promoted again."""
+    _opened(registry).unfreeze(why, by=_user(), at_us=micros(datetime.now(UTC)))
+
+
+@app.command("list")
+def show_registry(registry: RegistryFolder) -> None:
+    """Show every model of a registry and what was done with it."""
+    book = _opened(registry).book()
+    table = Table("model", "kind", "role", "in force from", "trained until", "PR AUC")
+    for entry in book.entries:
+        table.add_row(
+            entry.id,
+            entry.kind,
+            entry.role,
+            _instant(entry.effective_from),
+            _instant(entry.trained_until),
+            _number(entry.metrics.get("pr_auc")),
+        )
+    console = Console()
+    console.print(table)
+    for change in book.history:
+        console.print(
+            f"{_instant(change.at)}  {change.what}  {change.entry or 'all'}  by {change.by}: {change.why}"
+        )
+    if book.frozen:
+        console.print("models are frozen")
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the measures of every score as a table."""
+    data = report.data
+    console.print(
+        f"{data.player_days} player-days of {data.players} players answered, {data.harmed} followed by harm; "
+        f"flagged are {report.capacity_per_1000:g} of 1,000 a day"
+    )
+    table = Table(
+        "score", "ROC AUC", "PR AUC", "precision", "lead time, days", "reached", "calibration error"
+    )
+    for each in report.scores:
+        lead = each.lead
+        table.add_row(
+            each.name,
+            _interval(each.roc_auc),
+            _interval(each.pr_auc),
+            _interval(each.precision),
+            _number(lead.median, 1),
+            _number(lead.reached, 2),
+            _number(each.calibration_error),
+        )
+    console.print(table)
+
+
+def _draw(report: Report, folder: Path) -> None:
+    """Draw a report into a folder and say where."""
+    from models import plots  # it takes matplotlib, which takes a second
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for draw in (plots.reliability, plots.curves, plots.weekly, plots.drift):
+        path = folder / f"{draw.__name__}.png"
+        with replaced(path) as file:
+            file.write(draw(report))
+        typer.echo(path)
+
+
+def _labels(path: Path | None) -> list[Label]:
+    """The labels of a file."""
+    if path is None:
+        return []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(msgspec.json.decode(line, type=Label))
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{path}:{number}: no label: {error}") from None
+    return found
+
+
+def _gender(path: Path | None) -> dict[str, str] | None:
+    if path is None:
+        return None
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    if rows and not {"player", "gender"} <= set(rows[0]):
+        raise InputError(f"{path}:1: a header `player,gender` is needed")
+    return {row["player"]: row["gender"] for row in rows}
+
+
+def _opened(folder: Path) -> Registry:
+    from models.registry import Registry
+
+    return Registry(folder)
+
+
+def _restored(book: Registry, model: str | None = None) -> Trainer | None:
+    """The trainer that made a model, or the latest one."""
+    from models.trainer import Trainer
+
+    return book.load_state(Trainer.restore, model)
+
+
+def _trainer(registry: Path) -> Trainer:
+    trainer = _restored(_opened(registry))
+    if trainer is None:
+        raise InputError(f"{registry}: nothing was trained there; begin with `tiltwatch models train`")
+    return trainer
+
+
+def _file(book: Registry, model: str, rules: Path | None, since_us: int) -> None:
+    from models.scorecard import Scorecard
+
+    if rules is None:
+        typer.echo(f"{model} is the champion; name the folder of your rules with --rules to have it used")
+        return
+    path = file_scorecard(rules, Scorecard.read(book.card(model)), since_us)
+    typer.echo(f"wrote {path}; activate the rules for it to be used")
+
+
+def _metrics(score: ScoreReport) -> dict[str, float | None]:
+    return {
+        "roc_auc": score.roc_auc.value,
+        "pr_auc": score.pr_auc.value,
+        "precision": score.precision.value,
+        "lead_time_days": score.lead.median,
+        "calibration_error": score.calibration_error,
+    }
+
+
+def _interval(interval: Interval) -> str:
+    if interval.value is None:
+        return "–"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.3f}"
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _instant(at_us: int | None) -> str:
+    return "–" if at_us is None else rfc3339_ms(at_us)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in containers
+        return "unknown"
