@@ -87,9 +87,12 @@ class Found:
     effective_from: str
     cohort: Cohort
 
-    def __str__(self) -> str:
-        who = [self.cohort.product or "all products", self.cohort.currency, f"{self.cohort.players} players"]
-        return f"cohorts {self.table} from {self.effective_from}: {', '.join(filter(None, who))}"
+    def told(self, *, by_product: bool) -> str:
+        """Both in one line; `by_product` where players are told apart by what they play."""
+        cohort = self.cohort
+        product = (cohort.product or "all products") if by_product else None
+        who = filter(None, (product, cohort.currency, f"{cohort.players} players"))
+        return f"cohorts {self.table} from {self.effective_from}: {', '.join(who)}"
 
 
 _Of = dict[tuple[str | None, str | None], Cohort]

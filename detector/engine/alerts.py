@@ -255,7 +255,7 @@ class Facts:
         product = None if place is None else values[place]
         spoken = (node.currency or currency) if node.is_money else None
         found = self.cohorts.found(node.key, at_us, spoken, product)
-        return None if found is None else str(found)
+        return None if found is None else found.told(by_product=node.product is not None)
 
     def explanation(self, values: list[Any], currency: str | None) -> str:
         """The rule's `explain` with its names filled in."""
