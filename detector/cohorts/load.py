@@ -33,13 +33,12 @@ def read_cohorts(path: Path) -> Cohorts:
         written = _decode(data)
     except msgspec.ValidationError as error:
         told = _PATH.fullmatch(str(error))
-        raise _wrong(path, str(error) if told is None else f"{told[2]}: {_lowered(told[1])}") from None
+        what = _lowered(str(error) if told is None else told[1])
+        raise _wrong(path, what if told is None else f"{told[2]}: {what}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         byte = _BYTE.search(str(error))
-        line, column = (1, 1) if byte is None else _place(data, int(byte[1]))
-        raise _wrong(path, f"no JSON: {_BYTE.sub('', str(error))}", line, column) from None
-    except RecursionError:
-        raise _wrong(path, "nested too deep") from None
+        place = _place(data, len(data) if byte is None else int(byte[1]))
+        raise _wrong(path, f"no JSON: {_BYTE.sub('', str(error))}", *place) from None
     for number, table in enumerate(written.tables):
         told_of = _fault(table)
         if told_of is not None:

@@ -40,7 +40,8 @@ def edges_of(sample: Sequence[float], count: int) -> list[float]:
 def place_in(edges: Sequence[float], value: float) -> float:
     """The share, 0 to 1, of a cohort that lies below a value; who is equal is not below.
 
-    So of a cohort never more than a tenth has a place of 90 % or above, however many are alike.
+    So of a cohort no more than a tenth has a place of 90 % or above, however many are alike, but for the
+    distance of two edges.
 
     Parameters
     ----------

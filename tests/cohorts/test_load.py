@@ -67,7 +67,7 @@ def test_a_folder_without_any_has_none(tmp_path: Path) -> None:
         (text(since="2026-01-01T00:00:00"), "$.tables[0].effective_from"),
         (text('{"players": 9, "edges": [0, 1]}'), ".cohorts[0].players: "),
         (text('{"players": 10, "edges": [0]}'), ".cohorts[0].edges: "),
-        (text('{"players": 10, "edges": [0, "1"]}'), ".cohorts[0].edges[...]: "),
+        (text('{"players": 10, "edges": [0, "1"]}'), ".cohorts[0].edges[1]: "),
         (
             text('{"players": 10, "edges": [0, 2, 1]}'),
             f"$.tables[0].quantities.{KEY}.cohorts[0].edges: they ascend",
@@ -78,7 +78,6 @@ def test_a_folder_without_any_has_none(tmp_path: Path) -> None:
             f'{{"tables": [{text()[12:-2]}, {text()[12:-2]}]}}',
             "$.tables: two come into force at the same time",
         ),
-        ("[" * 100_000, "nested too deep"),
         (" " * MAX_BYTES + " ", "4 MiB"),
     ],
 )

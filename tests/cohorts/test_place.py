@@ -46,8 +46,8 @@ def test_a_place_is_the_share_that_lies_below(sample: list[int]) -> None:
 def test_no_more_of_a_cohort_are_at_the_top_than_the_top_holds(sample: list[float], top: float) -> None:
     edges = edges_of(sample, 101)
     count = sum(place_in(edges, value) >= top - 1e-12 for value in sample)
-    # One of the sample may stand right at the edge.
-    assert count <= (1 - top) * len(sample) + 1 + 1e-6
+    # A table is as fine as a hundredth, and one of the sample may stand right at an edge.
+    assert count <= (1 - top + 0.01) * len(sample) + 1 + 1e-6
 
 
 @pytest.mark.parametrize(

@@ -211,5 +211,6 @@ class TestFaults:
     def test_the_cohorts_of_a_test_fit_their_let(
         self, sample: Reads, cohorts: str, needle: str, message: str
     ) -> None:
-        test = f"\n  - name: a\n    cohorts: {cohorts}\n    timeline: |\n      10:00 deposit 5 CAD\n    expect: []"
+        timeline = "    timeline: |\n      10:00 deposit 5 CAD\n    expect: []"
+        test = f"\n  - name: a\n    cohorts: {cohorts}\n{timeline}"
         sample(let=f"{{x: '{PAID}'}}", when="percentile(x) > 90%", tests=test).tells(needle, message)
