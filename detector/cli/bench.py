@@ -23,6 +23,7 @@ class Subject(StrEnum):
     """What can be measured, each by the module of `detector.bench` with its name."""
 
     REPLAY = "replay"
+    MODELS = "models"
     MEMORY = "memory"
     HISTORY = "history"
     LATENCY = "latency"

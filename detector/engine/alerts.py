@@ -237,10 +237,10 @@ class Facts:
                 Evidence(
                     name=leaf.name,
                     quantity=quantity_text(leaf.node),
-                    value=_shown(values[leaf.value], unit),
+                    value=shown(values[leaf.value], unit),
                     unit=unit,
                     operator=leaf.operator,
-                    threshold=_shown(threshold, unit),
+                    threshold=shown(threshold, unit),
                     window=_window(leaf.node, at_us),
                     artefact=self._artefact(leaf, values, at_us, currency),
                 )
@@ -292,7 +292,7 @@ class Facts:
         return str(value)
 
 
-def _shown(value: Any, unit: str) -> Any:
+def shown(value: Any, unit: str) -> Any:
     """A value for reading: seconds for durations; whole doubles as integers, whatever path they came by."""
     if unit == "s" and isinstance(value, (int, float)):
         # A microsecond is the finest there is.

@@ -253,8 +253,7 @@ class Judges:
         found = judged.facts.evidence(values, at_us, p.currency)
         if self.sampler is not None:
             for model in judged.facts.models:
-                scored = (p.scores or {}).get(model)
-                found += self.sampler.evidence(p, model, scored)
+                found = self.sampler.evidence(p, model, found)
         return found
 
     def _events(self, judged: Judged, p: Player, at_us: int, event: str | None) -> list[str]:

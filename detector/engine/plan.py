@@ -297,6 +297,11 @@ def reads_summaries(rule: Rule) -> bool:
     return any(asks_for_summaries(node) for node in asked_of(rule))
 
 
+def asks_models(rule: Rule) -> bool:
+    """Whether a rule asks for a score."""
+    return any(isinstance(node, Score) for node in asked_of(rule))
+
+
 def asks_for_summaries(node: Expression) -> bool:
     """Whether a leaf is about sessions that have closed, as features of models are."""
     return isinstance(node, Score) or (isinstance(node, (Quantity, Since)) and node.type == SESSION_SUMMARY)

@@ -11,7 +11,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from detector.engine.alerts import Evidence
+from detector.engine.alerts import shown as shown_number
 from detector.engine.compile_rules import compile_values
 from detector.engine.plan import Plan
 from detector.events.vocabulary import SESSION_SUMMARY, AnyEvent, Contact, SelfExclusion
@@ -182,12 +185,19 @@ class Sampler:
                 Label(player=p.key, at=at_us, source=source, harmed=True, about=at_us)
             )
 
-    def evidence(self, p: Player, model: str, value: float | None) -> list[Evidence]:
-        """The features that made a score what it is, the greatest part first."""
-        if p.sampled is None or value is None:
-            return []
-        found = []
+    def evidence(self, p: Player, model: str, shown: list[Evidence]) -> list[Evidence]:
+        """Evidence that shows a score, with the models' name on it and the features that made it behind.
+
+        The greatest part comes first.
+        """
+        if p.sampled is None or not p.scores or p.scores.get(model) is None:
+            return shown
         scorer, values, habit = p.sampled
+        name = f"{model}@{scorer.id}"
+        asked = f"score({model})"
+        found = [
+            msgspec.structs.replace(each, artefact=name) if each.quantity == asked else each for each in shown
+        ]
         for reason in scorer.reasons(model, values, habit)[:MAX_REASONS]:
             if not reason.adds:
                 continue
@@ -199,12 +209,12 @@ class Sampler:
                 Evidence(
                     name=feature.name,
                     quantity=feature.formula,
-                    value=None if value is None else round(value, 6),
+                    value=None if value is None else shown_number(round(value, 6), unit),
                     unit=unit,
                     operator=None,
                     threshold=None,
                     window="",
-                    artefact=f"{model}@{scorer.id}",
+                    artefact=name,
                     adds=round(reason.adds, 6),
                 )
             )

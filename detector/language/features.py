@@ -46,6 +46,8 @@ from detector.language.types import type_expression
 
 FEATURES_FILE = "features.yml"
 MAX_FEATURES = 64
+MAX_OWN = 5
+"""Each is kept of every player."""
 UNITS = ("count", "share", "ratio", "money", "minutes", "hours", "deviations")
 MOMENTS = ("deposit", SESSION_SUMMARY)
 """The events at which features are computed."""
@@ -177,6 +179,8 @@ class _Loader:
             self._scope.coming.discard(key.text)
             if key.text not in self._scope.lets:
                 self._scope.failed.add(key.text)
+        if sum(feature.own for feature in features) > MAX_OWN:
+            self._tell(self._root.place, f"at most {MAX_OWN} features have a habit (own: yes)")
         if self._reading.findings or version is None:
             return None
         formulas = dict(self._scope.lets)

@@ -77,6 +77,18 @@ def test_when_harm_becomes_three_times_as_common_belief_follows() -> None:
     assert calibration.calibrated(-3.0) == pytest.approx(-3 + math.log(3), abs=0.4)
 
 
+def test_what_was_said_of_a_classifier_that_knew_nothing_yet_is_soon_forgotten() -> None:
+    off = []
+    for seed in range(4):
+        rng = random.Random(100 + seed)
+        calibration = Calibration()
+        for number, truth in enumerate(stream(5000, seed)):
+            calibration.learn(truth - 2 if number < 300 else truth, rng.random() < probability(truth))
+        off.append(calibration.calibrated(-3.0) + 3)
+    # With a long memory from the beginning it is 0.3.
+    assert abs(sum(off)) / 4 < 0.15
+
+
 def test_a_label_that_stands_for_ten_is_learned_as_ten() -> None:
     # One of ten who were not harmed was looked at, of those who were harmed everybody.
     rng = random.Random(5)
