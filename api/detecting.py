@@ -37,12 +37,13 @@ def make_detector(settings: Settings, redis_url: str) -> EmbeddedDetector:
         alerts_kept=settings.alerts_kept,
         dead_kept=settings.dead_kept,
         interventions_kept=settings.interventions_kept,
+        samples_kept=settings.samples_kept,
         intervene_within_s=settings.intervene_within_h * 3600,
         readers=(ARCHIVE,),
     )
     return EmbeddedDetector(
         redis_url,
-        lambda: Detection.of(rules.set, currencies, rates, places).engine(
+        lambda: Detection.of(rules.set, currencies, rates, places, keep_samples=settings.learn).engine(
             keep_records=True, grace_us=settings.grace_s * 1_000_000
         ),
         currencies,

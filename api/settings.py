@@ -160,6 +160,16 @@ class Settings(BaseSettings):
         description="Interventions kept on their stream once the service has them in its database, where "
         "all are.",
     )
+    learn: bool = Field(
+        default=True,
+        description="Hand out what models learn from. With `tiltwatch run` a trainer learns from it, in "
+        "`models` of the data directory; elsewhere `tiltwatch models learn` does.",
+    )
+    samples_kept: int = Field(
+        default=200_000,
+        ge=1000,
+        description="Samples and labels kept in Redis while no trainer takes them; one takes about 0.5 KB.",
+    )
     dead_kept: int = Field(default=10_000, ge=1, description="Refused events kept with their original bytes.")
     kafka: str | None = Field(
         default=None,

@@ -65,6 +65,7 @@ def work(settings: Settings) -> int:
             tick_every_s=settings.tick_every_s,
             session_s=settings.session_s,
             merge_wait_s=settings.merge_wait_s,
+            learn=settings.learn,
             intervene_within_us=settings.intervene_within_h * 3_600_000_000,
         ),
         currencies=currencies,

@@ -56,7 +56,7 @@ def measure(plan: Plan) -> list[Row]:
             first=0.5,
             then=0.7,
             notes=[
-                f"{config.events:,} events of {config.players:,} simulated players, {samples:,} moments scored; "
+                f"{config.events:,} events of {config.players:,} players, {samples:,} moments scored; "
                 "processor time"
             ],
         )

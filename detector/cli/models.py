@@ -75,7 +75,7 @@ def train(
     rules: RulesFolder = None,
     verdicts: Annotated[
         Path | None,
-        typer.Option(help="What people found: labels as JSON lines, by `tiltwatch models verdicts`."),
+        typer.Option(help="What people found, a label a line; docs/models.md says how."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that draws.")] = 0,
     go_on: Annotated[

@@ -28,6 +28,7 @@ from redis.retry import Retry
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.faults import INTERNAL, where
 from detector.drivers.interventions import prepare, queue
+from detector.drivers.learning import told
 from detector.drivers.lease import Lease, LeaseLost
 from detector.drivers.pausing import is_pause, tick_event
 from detector.drivers.rates import WatchedRates
@@ -44,9 +45,11 @@ from detector.drivers.streams import (
     PLAYERS,
     RATES,
     RISKS,
+    SAMPLES,
     SERVICE,
     SHADOW,
     TAKEN_OVER,
+    TRAINER,
     make_group,
     read_instant,
     trim_behind_readers,
@@ -71,6 +74,7 @@ class Options:
     as gone; `tick_every_s` the pause after which the clock ticks on; `dead_kept` and `feed_kept` bound what
     Redis keeps of each, `alerts_kept` the alerts of rules in shadow; of the alerts, their notes and (up to
     `interventions_kept`) the interventions it bounds what the service has taken over, nothing else.
+    What those who learn are told is kept until the trainer has it, but no more than `samples_kept` of it.
     `look_every_s` is how often the file of rates is looked at. An alert opened longer than
     `intervene_within_s` ago asks for nothing. `readers` are other groups that read the stream of events, made
     at the beginning so that nothing is dropped before they have.
@@ -83,6 +87,7 @@ class Options:
     dead_kept: int = 10_000
     feed_kept: int = 10_000
     interventions_kept: int = 100_000
+    samples_kept: int = 200_000
     intervene_within_s: float = 48 * 3600
     look_every_s: float = 5.0
     readers: tuple[str, ...] = ()
@@ -211,6 +216,7 @@ class _Term:
             make_group(self.redis, EVENTS, group_name)
         for stream in TAKEN_OVER:
             make_group(self.redis, stream, SERVICE)
+        make_group(self.redis, SAMPLES, TRAINER)
         group = next(each for each in self.redis.xinfo_groups(EVENTS) if each["name"] == GROUP.encode())
         self.place, self.read = group["last-delivered-id"], group["entries-read"] or 0
         marks: Any = self.redis.get(ENGINE)
@@ -248,6 +254,9 @@ class _Term:
             self.trimmed_at = time.monotonic()
             trim_behind_readers(self.redis, EVENTS)
             trim_behind_readers(self.redis, INTERVENTIONS)
+            trim_behind_readers(self.redis, SAMPLES)
+            # What nobody learns from must not fill Redis; a trainer that comes late sees that some is gone.
+            self.redis.xtrim(SAMPLES, maxlen=self.options.samples_kept)
             kept = self.options
             for stream in TAKEN_OVER:
                 most = kept.interventions_kept if stream == INTERVENTIONS else kept.alerts_kept
@@ -324,17 +333,19 @@ class _Term:
             if risks:
                 pipe.hset(RISKS, mapping=risks)
             for alert in effects.alerts:
-                told: dict[Any, Any] = {"a": alert.to_json(), "t": now_us}
+                entry: dict[Any, Any] = {"a": alert.to_json(), "t": now_us}
                 jurisdiction = effects.jurisdictions[alert.id]
                 if jurisdiction is not None:
-                    told["j"] = jurisdiction
-                pipe.xadd(ALERTS, told)
+                    entry["j"] = jurisdiction
+                pipe.xadd(ALERTS, entry)
                 pipe.xadd(FEED, {"kind": "alert", "alert": alert.id}, maxlen=options.feed_kept)
             for alert in effects.shadow:
                 pipe.xadd(SHADOW, {"a": alert.to_json()}, maxlen=options.alerts_kept)
             for note in effects.notes:
                 pipe.xadd(NOTES, {"n": msgspec.json.encode(note)})
                 pipe.xadd(FEED, {"kind": "note", "alert": note.alert}, maxlen=options.feed_kept)
+            for heard in told(effects):
+                pipe.xadd(SAMPLES, {"s": msgspec.json.encode(heard)})
             for refused in self.dead:
                 pipe.xadd(DEAD, refused, maxlen=options.dead_kept)
             queue(pipe, asked)

@@ -46,6 +46,10 @@ SERVICE = "service"
 taken into its store."""
 TAKEN_OVER = (ALERTS, NOTES, INTERVENTIONS)
 """The streams that the service takes over."""
+SAMPLES = "tw:samples"
+"""What those who learn are told, an entry each: `s` a sample, label or flag as JSON."""
+TRAINER = "trainer"
+"""The group on SAMPLES whose last delivered id is the last entry in the trainer's stored state."""
 INTERVENTIONS_RUNNING = "tw:interventions:running"
 """Hash: player → what was asked for lately or is in force, so that it is not asked for again."""
 

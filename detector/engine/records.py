@@ -193,7 +193,7 @@ class Records:
             named,
             p.home,
             p.started,
-            None if p.habit is None else [self.catalogue, p.habit],
+            None if p.habit is None else [self.catalogue, p.habit.tolist()],
             p.birth_year,
         ]
         return p.wake.to_bytes(8, "little", signed=True) + bytes((p.blocked,)) + _encode(body)
@@ -271,7 +271,7 @@ class Records:
         if len(body) > _WITHOUT_MODELS:
             habit, p.birth_year = body[25:27]
             if habit is not None and habit[0] == self.catalogue:
-                p.habit = habit[1]
+                p.habit = array("d", habit[1])
         return p
 
     def _move(self, plan_id: str) -> _Move:

@@ -7,6 +7,7 @@ elsewhere, from the samples that come out here.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -138,14 +139,14 @@ class Sampler:
             for value, hours in zip(found, self._hours, strict=True)
         )
         scores: dict[str, float | None] = {}
-        habit = view.habit
+        habit = None if view.habit is None else view.habit.tolist()
         scorer = self._in_force(at_us)
         if scorer is not None:
             ends = moment == "session_end"
             verdict = scorer.judge(p.key, at_us, values, habit, ends)
             scores = verdict.scores
             if ends:
-                p.habit = verdict.habit
+                p.habit = None if verdict.habit is None else array("d", verdict.habit)
         p.scores = view.scores = scores
         p.sampled = view.sampled = (scorer, values, habit)
         if self._keeping and not self._judges.is_muted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from detector.players.seen import Seen
@@ -247,7 +248,7 @@ class Player:
         self.touched = False
         # What models look back on. The rest holds for the rules that are judged next and is not stored: the
         # scores, and the models, features and habit behind them.
-        self.habit: list[float] | None = None
+        self.habit: array[float] | None = None
         self.birth_year: int | None = None
         self.scores: dict[str, float | None] | None = None
         self.sampled: tuple[Any, tuple[float | None, ...], list[float] | None] | None = None

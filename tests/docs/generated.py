@@ -20,6 +20,7 @@ from detector.engine.places import JURISDICTIONS
 from detector.events import decode, document
 from detector.events.vocabulary import MAX_MONEY, WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
+from detector.language.features import packaged_catalogue
 from detector.language.literals import write_duration
 from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.mapping import cases, message
@@ -61,6 +62,7 @@ def sections(commands: typer.Typer = app) -> Mapping[str, Callable[[], str]]:
         "contested": lambda: _table(desk.WAITING_HEADER, desk.contested()),
         "grounds": lambda: _table(desk.GROUNDS_HEADER, desk.grounds()),
         "markers": lambda: _table(HEADER, watched()),
+        "features": _features,
         "markers that wait": lambda: _table(["marker", "what is not told, and why"], waiting()),
         **{
             f"command {name}": _command(command)
@@ -83,6 +85,24 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     header = list(header)
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+# Models
+
+
+def _features() -> str:
+    rows = (
+        [
+            f"`{each.name}`",
+            each.title,
+            each.unit,
+            f"`{each.formula}`",
+            "yes" if each.own else "",
+            ", ".join(each.sources),
+        ]
+        for each in packaged_catalogue().features
+    )
+    return _table(["feature", "what it is", "unit", "formula", "own", "after"], rows)
 
 
 # Events

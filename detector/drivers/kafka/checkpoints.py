@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future, Task
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,8 +34,9 @@ class Held:
     """A partition that is ours.
 
     `generation` is the one it was assigned in; `unsure` are the topics of which nothing has come since it was
-    made ready, `refetched` where such a topic was gone back for. `sent` has to be acknowledged and `risks` to
-    be kept with the next checkpoint. `heard_us` is when an event came last, by the wall clock.
+    made ready, `refetched` where such a topic was gone back for. `sent` has to be acknowledged; `risks` and
+    `samples`, each with its player, are to be kept with the next checkpoint. `heard_us` is when an event came
+    last, by the wall clock.
     """
 
     partition: Partition
@@ -46,6 +47,7 @@ class Held:
     heard_us: int
     sent: list[Future[Any]] = field(default_factory=list)
     risks: dict[bytes, bytes] = field(default_factory=dict)
+    samples: list[tuple[bytes, bytes]] = field(default_factory=list)
     saving: Task[None] | None = None
     is_changed: bool = False
     begun_at: float = 0.0
@@ -85,9 +87,10 @@ class Checkpoints:
         held.begun_at = time.monotonic()
         sent, held.sent = held.sent, []
         risks, held.risks = held.risks, {}
+        samples, held.samples = held.samples, []
         changed = held.partition.unsaved()
         held.saving = asyncio.create_task(
-            self._write(held, sent, changed, risks, dict(held.partition.next)), name="checkpoint"
+            self._write(held, sent, changed, risks, samples, dict(held.partition.next)), name="checkpoint"
         )
         return held.saving
 
@@ -108,12 +111,13 @@ class Checkpoints:
         sent: list[Future[Any]],
         changed: Mapping[bytes, bytes],
         risks: Mapping[bytes, bytes],
+        samples: Sequence[tuple[bytes, bytes]],
         reached: Mapping[str, int],
     ) -> None:
         number = held.partition.number
         try:
             await asyncio.gather(*sent)
-            last = await held.writer.write(changed, risks, reached)
+            last = await held.writer.write(changed, risks, reached, samples)
             held.kept.apply(changed.items(), last)
             held.partition.saved()
             held.took_s = time.monotonic() - held.begun_at

@@ -1,15 +1,15 @@
 """How a partition's players are kept: on disk here, and in the changelog for whoever comes next.
 
-A checkpoint is one Kafka transaction: the records of the players touched, their risk, and the offsets that
-the group has come to. Every partition has a transactional id of its own, so that whoever takes a partition
-over fences off whoever had it: a worker that was paused past its time can read and judge, but none of what
-it writes is committed. The disk follows the changelog and never leads it.
+A checkpoint is one Kafka transaction: the records of the players touched, their risk, what those who learn
+are told, and the offsets that the group has come to. Every partition has a transactional id of its own, so
+that whoever takes a partition over fences off whoever had it: a worker that was paused past its time can
+read and judge, but none of what it writes is committed. The disk follows the changelog and never leads it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rocksdict import Rdict, WriteBatch
 
 from detector.drivers.kafka.connection import Connection
-from detector.drivers.kafka.topics import RISKS
+from detector.drivers.kafka.topics import RISKS, SAMPLES
 
 log = structlog.get_logger()
 
@@ -107,6 +107,7 @@ class Writer:
         changed: Mapping[bytes, bytes],
         risks: Mapping[bytes, bytes],
         offsets: Mapping[str, int],
+        samples: Sequence[tuple[bytes, bytes]] = (),
     ) -> int:
         """Commit a checkpoint; returns the offset of its last record in the changelog.
 
@@ -120,6 +121,8 @@ class Writer:
         last = await self._send(self._changelog, changed.items())
         if risks:
             await self._send(RISKS, risks.items())
+        if samples:
+            await self._send(SAMPLES, samples)
         reached = {TopicPartition(topic, self._partition): offset for topic, offset in offsets.items()}
         if reached:
             await producer.send_offsets_to_transaction(reached, self._group)

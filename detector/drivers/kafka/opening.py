@@ -133,7 +133,9 @@ class Opening:
             rules = latest.set if marks is None else read_marks(marks).rules
         found = self._library.get(rules)
         rates = None if self._rates is None else self._rates.rates
-        detection = Detection.of(found, self._currencies, rates, self._places)
+        detection = Detection.of(
+            found, self._currencies, rates, self._places, keep_samples=self._options.learn
+        )
         partition = Partition(
             number,
             lambda stored: detection.engine(

@@ -13,7 +13,7 @@ from detector.mapping.feed import FeedMapping
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a worker runs; times as the settings of the same names have them."""
+    """How a worker runs; times and `learn` as the settings of the same names have them."""
 
     name: str
     group: str
@@ -25,4 +25,5 @@ class Options:
     tick_every_s: float = 10.0
     session_s: float = 10.0
     merge_wait_s: float = 2.0
+    learn: bool = False
     intervene_within_us: int = 48 * 60 * MINUTE_US

@@ -19,6 +19,8 @@ INTERVENTIONS = "rg.interventions"
 """What the platform is asked to do: the player as key, the intervention's JSON as value."""
 RISKS = "rg.risk"
 """Where the rules that count stood when one last held: the player as key, JSON as value. Read committed."""
+SAMPLES = "rg.samples"
+"""What those who learn are told: the player as key, a sample, label or flag as JSON. Read committed."""
 DEAD = "rg.dead"
 """What was refused: `topic/partition/offset` as key, the original bytes as value, headers `reason`, `detail`
 and `at`, the receipt in µs since the epoch."""
@@ -67,6 +69,7 @@ def specs(group: str) -> list[TopicSpec]:
         kept(SHADOW, 30),
         kept(NOTES, 90),
         kept(INTERVENTIONS, 90),
+        kept(SAMPLES, 30),
         kept(DEAD, 90),
         latest(RISKS, None, {"segment.bytes": str(64 * 2**20)}),
         latest(COMMANDS, 1, {}),

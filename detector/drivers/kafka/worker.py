@@ -28,6 +28,7 @@ from detector.drivers.kafka.opening import Opening
 from detector.drivers.kafka.options import Options
 from detector.drivers.kafka.outlet import Outlet
 from detector.drivers.kafka.partition import Failed, Partition, Record
+from detector.drivers.learning import told
 from detector.drivers.pausing import LIVE_US, is_pause
 from detector.drivers.rates import WatchedRates
 from detector.engine.places import Places
@@ -157,6 +158,7 @@ class Worker:
         for player, risk in out.effects.risks.items():
             if risk.standings:
                 held.risks[player.encode()] = msgspec.json.encode(risk)
+        held.samples += [(each.player.encode(), msgspec.json.encode(each)) for each in told(out.effects)]
         self._withheld += out.withheld
         try:
             held.sent += await self._outlet.send(out, number)

@@ -1,0 +1,454 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Do models and rules together find simulated harm earlier than either alone?
+#
+# **These players are simulated.** Their harm is an invention of `detector.simulator`, and so is what it does
+# to their play: what is found here was put there. It can show that everything works together, in order of
+# time, from scarce and partly wrong labels; it cannot show how well real harm is found.
+#
+# - Players leave a log; the detector replays it with the packaged rules and computes features.
+# - Simulated agents look at alerts of at least medium risk, as many a day as they have the time for, and at a
+#   few players drawn by lot. They see how a player fares on that day, and one verdict in ten is wrong.
+# - Models predict at each moment by what they have learned until then, and learn from these verdicts,
+#   self-exclusions and words of distress. **The truth they never see**: predictions are held against it.
+# - The first half of the log is for learning. What is measured is the second.
+#
+# A small house is simulated unless the environment says otherwise: `TILTWATCH_SEEDS` (as `1-10`),
+# `TILTWATCH_PLAYERS`, `TILTWATCH_DAYS`, `TILTWATCH_PROCESSES`.
+
+# %%
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice, takewhile
+from math import nan
+from random import Random
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from detector.drivers.detection import Detection
+from detector.drivers.learning import heard_of
+from detector.events.instants import micros
+from detector.events.money import Currencies
+from detector.language.features import packaged_catalogue
+from detector.language.pack import default_pack, load_pack
+from detector.simulator import Config, Truth, arrivals, truths
+from detector.simulator.harm import MODERATE
+from models import habit, metrics
+from models.capacity import flags, lead
+from models.combined import combined
+from models.labels import DAY_US, LabelTerms
+from models.ordering import SETTLED_US, Heard, InOrder
+from models.rows import Table
+from models.sample import Flag, Label, Sample
+from models.scorecard import draw
+from models.trainer import IN_FORCE, Trainer
+
+SEEDS = os.environ.get("TILTWATCH_SEEDS", "1-1")
+PLAYERS = int(os.environ.get("TILTWATCH_PLAYERS", "300"))
+DAYS = int(os.environ.get("TILTWATCH_DAYS", "80"))
+PROCESSES = int(os.environ.get("TILTWATCH_PROCESSES", "1"))
+
+TERMS = LabelTerms()
+EASY = 0.9  # a ROC AUC above says that the simulator is easy
+HORIZON = 30  # days in which harm is to be foreseen
+CAPACITY = 20.0  # players that can be looked at a day, of 1,000 who play on it
+REVIEWED = 0.005  # share of players' days with play that are looked at by lot
+PAUSE = 7  # days for which agents leave alone whom they looked at because of an alert
+ERROR = 0.1  # share of verdicts that are wrong
+COMBINED, HABIT, LOT = "combined", "habit", "by lot"
+ALONE = {
+    "net loss alone": "net_loss_30d",
+    "deposits alone": "deposits_7d",
+    "sessions alone": "sessions_30d",
+}
+
+# %% [markdown]
+# ## The truth
+#
+# A player has a level of harm each day; from 0.3 on it is moderate. A day with play is *harmed* if the level
+# is moderate or worse on it or on any of the 30 days after it. An *onset* is the first day ever at which it
+# is. The courses of harm are drawn for 30 days more than there is a log, so that all of the horizon is known.
+
+
+# %%
+@dataclass
+class Course:
+    """One player's level of harm on each day since `joined_us`, in hundredths."""
+
+    joined_us: int
+    levels: list[int]
+
+    @classmethod
+    def of(cls, truth: Truth) -> "Course":
+        return cls(micros(datetime.fromisoformat(truth.joined)), truth.days)
+
+    def _worst(self, at_us: int, days: int) -> int:
+        day = (at_us - self.joined_us) // DAY_US
+        return max(self.levels[max(day, 0) : day + days + 1], default=0)
+
+    def harmed(self, at_us: int, within: int = 0) -> bool:
+        """Whether harm is moderate on the day of an instant, or on one of those `within` which follow."""
+        return self._worst(at_us, within) >= 100 * MODERATE
+
+    @property
+    def onset_us(self) -> int | None:
+        """The beginning of the first day at which it is, µs since the epoch."""
+        first = next((day for day, level in enumerate(self.levels) if level >= 100 * MODERATE), None)
+        return None if first is None else self.joined_us + first * DAY_US
+
+
+# %% [markdown]
+# ## Agents
+#
+# At the end of a day (UTC) its alerts wait, of each player the worst. The next day the agents look at the
+# worst of all, up to their capacity, and give their verdicts at its end. Whom they looked at because of an
+# alert they leave alone for a week. The random review comes on top, whatever the rules say.
+
+
+# %%
+class Agents:
+    """Look at players and say whether they are harmed.
+
+    Parameters
+    ----------
+    courses
+        The truth, of which they see the day of the alert alone.
+    seed
+        Of their errors, and of the lot.
+    """
+
+    def __init__(self, courses: dict[str, Course], seed: int) -> None:
+        self.courses = courses
+        self._random = Random(f"{seed}/agents")  # noqa: S311  (a simulation, no secret)
+        self._played: dict[int, dict[str, int]] = {}
+        self._alerts: dict[int, dict[str, Flag]] = {}
+        self._looked: dict[str, int] = {}
+        self._carried = 0.0
+
+    def hear(self, heard: Heard) -> Iterator[Label]:
+        """Take in what the detector tells; the verdicts on days that are over."""
+        day = heard.at // DAY_US
+        if isinstance(heard, Sample):
+            played = self._played.setdefault(day, {})
+            played[heard.player] = max(heard.at, played.get(heard.player, 0))
+        elif isinstance(heard, Flag) and heard.score >= TERMS.alerted:
+            alerts = self._alerts.setdefault(day, {})
+            if heard.player not in alerts or heard.score > alerts[heard.player].score:
+                alerts[heard.player] = heard
+        for over in [each for each in self._played if (each + 1) * DAY_US + SETTLED_US <= heard.at]:
+            yield from self._look(over, self._played.pop(over), self._alerts.pop(over, {}))
+
+    def _look(self, day: int, played: dict[str, int], alerts: dict[str, Flag]) -> Iterator[Label]:
+        self._carried += len(played) * CAPACITY / 1000
+        fresh = [each for each in alerts.values() if self._looked.get(each.player, -PAUSE) + PAUSE <= day]
+        for alert in sorted(fresh, key=lambda each: (-each.score, each.at, each.player)):
+            if self._carried < 1:
+                break
+            self._carried -= 1
+            self._looked[alert.player] = day
+            yield self._verdict(alert.player, alert.at, day, 0.0)
+        self._carried %= 1  # time that nobody needed is not saved up
+        for player in sorted(played):
+            if self._random.random() < REVIEWED:
+                yield self._verdict(player, played[player], day, REVIEWED)
+
+    def _verdict(self, player: str, about: int, day: int, drawn: float) -> Label:
+        mistaken = self._random.random() < ERROR
+        return Label(
+            player=player,
+            at=(day + 2) * DAY_US - 1,
+            source="verdict",
+            harmed=self.courses[player].harmed(about) != mistaken,
+            about=about,
+            drawn=drawn,
+        )
+
+
+# %% [markdown]
+# ## One house, from its first event on
+#
+# All scores of a moment are taken before anything is learned from it; of a day with play the highest counts.
+
+
+# %%
+class Simulated:
+    """The log of simulated players, made while it is read."""
+
+    def __init__(self, config: Config, end_us: int) -> None:
+        self._config, self._end_us = config, end_us
+
+    def chunks(self) -> Iterator[list[bytes]]:
+        stream = takewhile(lambda stamped: stamped[0] < self._end_us, arrivals(self._config))
+        while chunk := [line for _, line in islice(stream, 2_000)]:
+            yield chunk
+
+
+class Scores:
+    """Learns from what the detector and the agents tell, and keeps what was said of each day with play.
+
+    Parameters
+    ----------
+    catalogue
+        Whose features they are; each of them alone is a score, too.
+    seed
+        Of all that draws in learning.
+    """
+
+    def __init__(self, catalogue: object, seed: int) -> None:
+        self.own = [place for place, feature in enumerate(catalogue.features) if feature.own]
+        self.trainer = Trainer(
+            catalogue.names, catalogue.id, seed=seed, baselines={name: name for name in catalogue.names}
+        )
+        self.names = (*self.trainer.names, COMBINED, HABIT, LOT)
+        self.days: dict[tuple[str, int], tuple[int, np.ndarray]] = {}
+        self._habits: dict[str, list[float]] = {}
+
+    def take(self, each: Sample | Label) -> None:
+        if isinstance(each, Label):
+            self.trainer.label(each)
+            return
+        self.trainer.take(each)
+        waiting = next(one for one in reversed(self.trainer.room.of(each.player)) if one.at == each.at)
+        harm = waiting.said[0]  # the champion's, the highest of the day so far
+        both = combined(None if np.isnan(harm) else harm, each.rules)
+        said = np.array([*waiting.said, both, self._off(each), draw(self.trainer.seed, each.player, each.at)])
+        key = each.player, each.at // DAY_US
+        before = self.days.get(key, (0, np.full(len(said), nan)))[1]
+        self.days[key] = each.at, np.fmax(before, said)
+
+    def _off(self, sample: Sample) -> float:
+        """How far the player is from their own habits; NaN while there are none."""
+        state = self._habits.get(sample.player, [])
+        own = [sample.values[place] for place in self.own]
+        if sample.moment == "session_end":
+            self._habits[sample.player] = habit.updated(state, own)
+        off = habit.deviation(state, own)
+        return nan if off is None else off
+
+    def table(self, courses: dict[str, Course], from_us: int) -> Table:
+        """What was said of each day with play from an instant on, with the truth."""
+        kept = sorted(
+            ((day, player, at, said) for (player, day), (at, said) in self.days.items() if at >= from_us),
+            key=lambda row: row[:2],
+        )
+        players = tuple(sorted({player for _, player, _, _ in kept}))
+        numbers = {player: number for number, player in enumerate(players)}
+        onsets = []
+        for _, player, at, _ in kept:
+            onset = courses[player].onset_us
+            near = onset is not None and abs(onset - at) <= HORIZON * DAY_US
+            onsets.append(onset if near else -1)
+        label_at = np.array(onsets, dtype=np.int64)
+        return Table(
+            names=self.names,
+            players=players,
+            player=np.array([numbers[player] for _, player, _, _ in kept]),
+            day=np.array([day for day, *_ in kept]),
+            at=np.array([at for _, _, at, _ in kept]),
+            scores=np.array([said for *_, said in kept]),
+            harmed=np.array([courses[player].harmed(at, HORIZON) for _, player, at, _ in kept]),
+            hard=label_at >= 0,  # for lead times: the days around an onset
+            weights=np.ones(len(kept)),
+            label_at=label_at,
+            birth_year=np.full(len(kept), -1),
+            kept=1.0,
+        )
+
+
+def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> tuple[Table, dict[str, int]]:
+    """Simulate, replay, look, learn and score; what was said in the second half, and what was counted."""
+    config = Config(players=players, days=days + HORIZON, seed=seed)
+    start_us = micros(config.start)
+    end_us = start_us + days * DAY_US
+    known_us = end_us + HORIZON * DAY_US
+    courses = {truth.player: Course.of(truth) for truth in truths(config, known_us)}
+    catalogue, currencies = packaged_catalogue(), Currencies()
+    rules = [rule for rule in load_pack(default_pack(), currencies).rules if rule.status == "live"]
+    agents, scores, order = Agents(courses, seed), Scores(catalogue, seed), InOrder()
+    for heard in heard_of(Simulated(config, end_us), Detection(rules, currencies, catalogue=catalogue)):
+        order.hear(heard)
+        for verdict in agents.hear(heard):
+            order.hear(verdict)
+        for each in order.settled():
+            scores.take(each)
+    for each in order.until(end_us):
+        scores.take(each)
+    bias = scores.trainer.bias.report(scores.trainer.terms, scores.trainer.room.counts)
+    return scores.table(courses, start_us + days * DAY_US // 2), {
+        "samples": scores.trainer.room.counts.taken,
+        **scores.trainer.room.counts.labels,
+        "on alerts": bias.on_alerts.verdicts,
+        "in review": bias.reviewed.verdicts,
+    }
+
+
+# %% [markdown]
+# ## How well each score does
+#
+# - **ROC AUC**, **PR AUC**: over days with play.
+# - **precision**: the share harmed among the days that are flagged, each day the highest scores, 20 of 1,000.
+#   This is how the trainer's report flags: the same player may be flagged day after day. Beside it stands
+#   what comes of it if a flagged player is left alone for a week, as the agents above do.
+# - **warned**: the share of onsets whose player was flagged on one of the 30 days before; of players who
+#   played on one of them, since nobody else can be flagged. **lead**: the median of the days from the first
+#   of these flags to the onset, over those who were. **warning**: its mean over all onsets, 0 where nobody
+#   was flagged: a score that warns of a few, early, must not look better than one that warns of them and
+#   others.
+# - **found**: the share of onsets whose player was flagged in the 30 days before or the 30 after, of players
+#   who played in them. **gained**: the mean of the days from the first of these flags to the end of the 60, 0
+#   where there was none.
+
+
+# %%
+MEASURES = ["ROC AUC", "PR AUC", "precision", "warned", "lead", "warning", "found", "gained"]
+
+
+def gained(table: Table, flagged: np.ndarray, after: int = 0) -> float:
+    """Mean over onsets of the days from the first flag to `after` days past it; 0 without a flag."""
+    first: dict[int, float] = {}
+    for place in np.flatnonzero(table.hard).tolist():
+        days = (table.label_at[place] - table.at[place]) / DAY_US + after if flagged[place] else 0.0
+        player = int(table.player[place])
+        first[player] = max(days, first.get(player, 0.0))
+    return sum(first.values()) / len(first) if first else nan
+
+
+def rested(table: Table, name: str, seed: int) -> np.ndarray:
+    """Which days a score flags at capacity where a flagged player is left alone for `PAUSE` days."""
+    scores, lots = table.score(name), np.random.default_rng(seed).random(len(table))
+    flagged = np.zeros(len(table), dtype=bool)
+    free_from = np.zeros(len(table.players), dtype=np.int64)
+    carried = 0.0
+    for day in np.unique(table.day).tolist():
+        today = np.flatnonzero(table.day == day)
+        carried += len(today) * CAPACITY / 1000
+        places = int(carried + 1e-9)
+        carried -= places
+        free = today[(free_from[table.player[today]] <= day) & ~np.isnan(scores[today])]
+        chosen = free[np.lexsort((lots[free], -scores[free]))][:places]
+        flagged[chosen] = True
+        free_from[table.player[chosen]] = day + PAUSE
+    return flagged
+
+
+def measured(table: Table, seed: int, pause: bool = False) -> pd.DataFrame:
+    """Every score of a table by `MEASURES`, with or without a pause after a flag."""
+    rows = {}
+    around = replace(table, harmed=table.hard)
+    before = table.hard & (table.at < table.label_at)
+    ahead = replace(table, harmed=before, hard=before)
+    for name in table.names:
+        ranks = metrics.Ranking.of(table.score(name)).mass(table.harmed, table.weights)
+        flagged = rested(table, name, seed) if pause else flags(table, name, CAPACITY, seed)
+        early = lead(ahead, flagged)
+        precision = float(table.harmed[flagged].mean()) if flagged.any() else nan
+        rows[name] = [
+            metrics.roc_auc(*ranks), metrics.pr_auc(*ranks), precision, early.reached, early.median,
+            gained(ahead, flagged), lead(around, flagged).reached, gained(around, flagged, HORIZON),
+        ]  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index", columns=MEASURES)
+
+
+Measured = dict[str, pd.DataFrame]
+"""Every score by every measure, by how players are flagged."""
+POLICIES = {"flagged day after day": False, "left alone for a week": True}
+
+
+def study(seed: int) -> tuple[int, Measured, dict[str, int]]:
+    """One house, measured."""
+    table, counts = house(seed)
+    onsets = len(set(table.player[table.hard].tolist()))
+    counts |= {"days": len(table), "harmed": int(table.harmed.sum()), "onsets": onsets}
+    return seed, {policy: measured(table, seed, pause) for policy, pause in POLICIES.items()}, counts
+
+
+def seeds_of(text: str) -> list[int]:
+    """Both ends and what lies between: `3-5` is 3, 4, 5."""
+    first, _, last = text.partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def all_of(seeds: list[int]) -> Iterator[tuple[int, Measured, dict[str, int]]]:
+    """Each house by itself, in as many processes as were asked for."""
+    if PROCESSES == 1:
+        yield from map(study, seeds)
+        return
+    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
+        yield from pool.imap(study, seeds)
+
+
+# %% [markdown]
+# ## Over all seeds
+#
+# Each seed is another house with other players, on which all scores are held against each other. The interval
+# is Student's, over seeds.
+
+
+# %%
+def compared(by_seed: dict[int, pd.DataFrame], measure: str) -> pd.DataFrame:
+    """By how much the combined score is ahead of each other one, and in how many of the seeds."""
+    values = pd.DataFrame({seed: each[measure] for seed, each in by_seed.items()})
+    gaps = values.loc[COMBINED] - values.drop(index=COMBINED)
+    count = gaps.notna().sum(axis=1)
+    reach = student.ppf(0.975, np.maximum(count - 1, 1)) * gaps.std(axis=1, ddof=1) / np.sqrt(count)
+    return pd.DataFrame(
+        {
+            "ahead by": gaps.mean(axis=1),
+            "from": gaps.mean(axis=1) - reach,
+            "to": gaps.mean(axis=1) + reach,
+            "seeds ahead": (gaps > 0).sum(axis=1),
+            "level": (gaps == 0).sum(axis=1),
+            "of": count,
+        }
+    )
+
+
+def named(names: list[str]) -> dict[str, str]:
+    """The scores that tables show, by the name of the feature that some of them are."""
+    said = {name: name for name in names if name not in (*FEATURES, IN_FORCE)}
+    return said | {feature: title for title, feature in ALONE.items()}
+
+
+FEATURES = list(packaged_catalogue().names)
+
+
+def report(results: dict[int, tuple[Measured, dict[str, int]]]) -> None:
+    """Print what was simulated, how each score did on average, and by how much the combined one is ahead."""
+    counts = pd.DataFrame({seed: counts for seed, (_, counts) in results.items()}).T.fillna(0).astype(int)
+    print(f"SIMULATED players: {PLAYERS:,} of each seed, {DAYS} days\n\n{counts.to_string()}")
+    for policy in POLICIES:
+        by_seed = {seed: tables[policy] for seed, (tables, _) in results.items()}
+        mean = pd.concat(by_seed.values()).groupby(level=0, sort=False).mean()
+        shown = named(list(mean.index))
+        print(f"\n{policy}: means over seeds\n\n{mean.loc[list(shown)].rename(shown).round(3).to_string()}")
+        for measure in MEASURES:
+            gaps = compared(by_seed, measure)
+            best = mean.loc[FEATURES, measure].fillna(-np.inf).idxmax()
+            rows = {name: title for name, title in shown.items() if name != COMBINED}
+            rows |= {best: f"{best}, the best feature in hindsight"} if best not in rows else {}
+            table = gaps.loc[list(rows)].rename(rows).round(3).to_string()
+            print(f"\n{policy}, {measure}: combined less\n\n{table}")
+        if counts["onsets"].sum() >= 20:  # of fewer it would say nothing
+            assert mean["ROC AUC"].max() < EASY, "simulated harm is too easy to see"
+
+
+results = {}
+for seed, tables, counts in all_of(seeds_of(SEEDS)):
+    results[seed] = tables, counts
+report(results)
