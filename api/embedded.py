@@ -17,7 +17,8 @@ from api.app import create_app, server
 from api.backoffice.running import back_office
 from api.deployment import prove
 from api.detecting import detector
-from api.processes import beside
+from api.learning.running import trainer
+from api.processes import beside, kept_beside
 from api.settings import PREFIX, Settings
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError, TiltwatchError
@@ -35,7 +36,7 @@ class Embedded:
 
 @contextmanager
 def embedded(settings: Settings, first: Callable[[], None] = lambda: None) -> Iterator[Embedded]:
-    """Run Redis (unless the settings name one), the detector and the back office; stop them in order.
+    """Run Redis (unless the settings name one), detector, back office and trainer; stop them in order.
 
     Parameters
     ----------
@@ -57,9 +58,10 @@ def embedded(settings: Settings, first: Callable[[], None] = lambda: None) -> It
             redis_url = settings.redis_url.get_secret_value()
         first()
         detecting = stack.enter_context(beside(detector, settings, redis_url))
-        yield Embedded(
-            redis_url, redis, detecting, stack.enter_context(beside(back_office, settings, redis_url))
-        )
+        working = stack.enter_context(beside(back_office, settings, redis_url))
+        if settings.learn:
+            stack.enter_context(kept_beside(trainer, settings, redis_url))
+        yield Embedded(redis_url, redis, detecting, working)
 
 
 Company = Callable[[str, Embedded], Awaitable[None]]

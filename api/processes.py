@@ -27,6 +27,10 @@ log = structlog.get_logger()
 STOP_S = 30.0
 """How long a part may take to finish what it has begun; killed then, it loses nothing."""
 
+AGAIN_S = 5.0
+"""After how long a part that ended by itself is started again, where nothing hangs on it."""
+_LOOK_S = 0.2
+
 Part = Callable[[Settings, str, threading.Event], None]
 """Works on the Redis of a URL until the event is set; has to be found by name in its module."""
 
@@ -58,6 +62,30 @@ def beside(part: Part, settings: Settings, redis_url: str) -> Iterator[SpawnProc
             process.kill()
             process.join()
         process.close()
+
+
+@contextmanager
+def kept_beside(part: Part, settings: Settings, redis_url: str, again_s: float = AGAIN_S) -> Iterator[None]:
+    """Run a part beside this process that nothing hangs on: when it ends by itself it is started again."""
+    stop = threading.Event()
+
+    def look_after() -> None:
+        while not stop.is_set():
+            with beside(part, settings, redis_url) as process:
+                while process.is_alive() and not stop.is_set():
+                    stop.wait(_LOOK_S)
+                code = process.exitcode
+            if not stop.is_set():
+                log.error(f"the {part.__name__} ended by itself and is started again", exit_code=code)
+                stop.wait(again_s)
+
+    thread = threading.Thread(target=look_after)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _work(part: Part, settings: Settings, redis_url: str, lifeline: Connection) -> None:

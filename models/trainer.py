@@ -29,6 +29,7 @@ from models.scorecard import Scorecard
 UNUSUAL = "unusual"
 IN_FORCE = "in force"
 RULES = "rules alone"
+_MISSED = "gone before it was heard"
 _FORMAT = 1
 
 
@@ -105,6 +106,11 @@ class Trainer:
         """Take in what comes about in order of time, and learn what nothing earlier can come before."""
         self._order.hear(each)
         self._go_through(self._order.settled())
+
+    def miss(self, count: int) -> None:
+        """Note that so much was gone before it could be heard; the report tells it."""
+        before = self._dropped.get(_MISSED, 0)
+        self._dropped[_MISSED] = before + count
 
     def finish(self) -> None:
         """Learn everything heard: nothing more comes. Going on is possible all the same."""

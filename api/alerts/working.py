@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -142,7 +142,7 @@ class Working:
             at_us=now_us,
         )
         await repository.add(session, verdict)
-        _conclude(row, closes=await _closes(session, row))
+        _conclude(row, closes=is_settled(row, await repository.verdicts_of(session, row.id)))
         Audit.tell(
             session,
             who.actor,
@@ -157,12 +157,12 @@ class Working:
         return standing(row, now_us)
 
 
-async def _closes(session: AsyncSession, row: AlertRow) -> bool:
-    """Whether the verdict in force ends the work on an alert."""
-    if row.verdict != "not_confirmed" or not needs_two(row.level, row.severity):
-        return row.verdict != "unclear"
-    given = reversed(await repository.verdicts_of(session, row.id))
-    agreeing = itertools.takewhile(lambda each: each.verdict == "not_confirmed", given)
+def is_settled(row: AlertRow, given: Sequence[AlertVerdict]) -> bool:
+    """Whether the last of the verdicts given on an alert, the first first, ends the work on it."""
+    last = given[-1].verdict
+    if last != "not_confirmed" or not needs_two(row.level, row.severity):
+        return last != "unclear"
+    agreeing = itertools.takewhile(lambda each: each.verdict == "not_confirmed", reversed(given))
     return len({each.actor for each in agreeing}) > 1
 
 

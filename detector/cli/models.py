@@ -26,6 +26,7 @@ from detector.drivers.files import replaced
 from detector.drivers.learning import heard_of
 from detector.drivers.lines import LogReader
 from detector.drivers.scorecards import file_scorecard, read_scorecards
+from detector.drivers.trainer import alone, metrics_of, new_trainer, register
 from detector.engine.places import read_places
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms
@@ -34,11 +35,10 @@ from detector.ladder.ladder import ladder_beside
 from detector.language.features import catalogue_beside
 from detector.language.pack import default_pack, load_pack
 from detector.score.scoring import scoring_beside
-from models.harm import Kind
 from models.sample import Label
 
 if TYPE_CHECKING:
-    from models.evaluation import Interval, Report, ScoreReport
+    from models.evaluation import Interval, Report
     from models.registry import Registry
     from models.trainer import Trainer
 
@@ -47,16 +47,6 @@ app = typer.Typer(
 )
 
 # What learns is imported by the commands that need it: River takes seconds, and every command would wait.
-
-KINDS: tuple[Kind, ...] = ("logistic", "forest")
-BASELINES = {
-    "net loss alone": "net_loss_30d",
-    "deposits alone": "deposits_7d",
-    "sessions alone": "sessions_30d",
-}
-"""What any model has to beat: each is one feature."""
-REVIEWED = 0.001
-"""The share of players and days that the random review looks at, as random-review.yml has it."""
 
 RegistryFolder = Annotated[
     Path, typer.Option("--registry", help="The folder of the models; made if it is not there.")
@@ -101,41 +91,35 @@ def train(
         read_scorecards(folder),
         cohorts=cohorts_beside(folder),
     )
-    from models.trainer import Trainer
-
     book = _opened(registry)
-    trainer = _restored(book) if go_on else None
-    if trainer is None:
-        trainer = Trainer(catalogue.names, catalogue.id, seed=seed, kinds=KINDS, baselines=BASELINES)
-    elif trainer.catalogue != catalogue.id:
-        raise SettingsError("the last training saw other features; train anew, without --continue")
-    known_us = trainer.last_at if trainer.last_at is not None else -1
-    for label in _labels(verdicts):
-        trainer.hear(label)
-    with LogReader(events) as log:
-        for each in heard_of(log, detection):
-            if each.at > known_us:  # else it was learned from already
-                trainer.hear(each)
-    trainer.finish()
-    now_us = micros(datetime.now(UTC))
-    state = trainer.state()
-    book.checkpoint(state, now_us)
-    report = trainer.report()
-    own_habit = [feature.name for feature in catalogue.features if feature.own]
-    for kind in KINDS:
-        entry = book.register(
-            trainer.scorecard(kind, own_habit, REVIEWED).to_json(),
-            state,
-            kind=kind,
-            features=catalogue.names,
-            catalogue=catalogue.id,
-            at_us=now_us,
+    with alone(book.folder):
+        trainer = _restored(book) if go_on else None
+        if trainer is None:
+            trainer = new_trainer(catalogue, seed)
+        elif trainer.catalogue != catalogue.id:
+            raise SettingsError("the last training saw other features; train anew, without --continue")
+        known_us = trainer.last_at if trainer.last_at is not None else -1
+        for label in _labels(verdicts):
+            trainer.hear(label)
+        with LogReader(events) as log:
+            for each in heard_of(log, detection):
+                if each.at > known_us:  # else it was learned from already
+                    trainer.hear(each)
+        trainer.finish()
+        # Whoever learns live after this begins at the first sample that the log did not have.
+        trainer.place = {}
+        now_us = micros(datetime.now(UTC))
+        book.checkpoint(trainer.state(), now_us)
+        report = trainer.report()
+        for entry in register(
+            book,
+            trainer,
+            catalogue,
+            lambda kind: metrics_of(report.score(kind)),
             by=_user(),
-            trained_from_us=trainer.first_at,
-            trained_until_us=trainer.last_at,
-            metrics=_metrics(report.score(kind)),
-        )
-        typer.echo(f"{entry.id}  {kind}  {entry.role}")
+            at_us=now_us,
+        ):
+            typer.echo(f"{entry.id}  {entry.kind}  {entry.role}")
     show(report, Console())
 
 
@@ -368,16 +352,6 @@ def _file(book: Registry, model: str, rules: Path | None, since_us: int) -> None
         return
     path = file_scorecard(rules, Scorecard.read(book.card(model)), since_us)
     typer.echo(f"wrote {path}; activate the rules for it to be used")
-
-
-def _metrics(score: ScoreReport) -> dict[str, float | None]:
-    return {
-        "roc_auc": score.roc_auc.value,
-        "pr_auc": score.pr_auc.value,
-        "precision": score.precision.value,
-        "lead_time_days": score.lead.median,
-        "calibration_error": score.calibration_error,
-    }
 
 
 def _interval(interval: Interval) -> str:

@@ -1,0 +1,1 @@
+"""Learning while it runs: verdicts become labels, and a trainer hears what detectors hand out."""
