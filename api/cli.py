@@ -17,7 +17,7 @@ from api.demo import command as demo_aid
 from api.kafka import command as kafka
 from api.learning import command as learning
 from api.qa import command as qa
-from detector.cli import bench, models, replay, rules, schema, simulate
+from detector.cli import bench, cohorts, models, replay, rules, schema, simulate
 from detector.cli import map as mapping
 from detector.errors import RuleErrors, TiltwatchError
 from models.errors import ModelError
@@ -41,6 +41,7 @@ app.command("bench")(bench.command)
 app.command("demo-aid")(demo_aid.command)
 app.command("qa")(qa.command)
 app.add_typer(rules.app)
+app.add_typer(cohorts.app)
 models.app.command("learn")(learning.command)
 app.add_typer(models.app)
 app.add_typer(keys.app)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from detector.cohorts.tables import LEAST_PLAYERS, Cohort, Cohorts, Measured, Table
 from detector.engine.alerts import Evidence
 from detector.engine.engine import Engine, Outcome
 from detector.engine.places import Places
@@ -16,6 +17,8 @@ from detector.events.money import Currencies, Rates
 from detector.language.features import packaged_catalogue
 from detector.language.rule import ExpectedAlert, Rule, Timeline
 from detector.players.player import LONG_AGO
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,14 @@ def run_timeline(
     catalogue = packaged_catalogue() if timeline.scores else None
     scorers = () if catalogue is None else ((LONG_AGO, _Said(catalogue.id, dict(timeline.scores))),)
     engine = Engine(
-        [rule], places, rates, currencies, catalogue=catalogue, scorers=scorers, keep_records=False
+        [rule],
+        places,
+        rates,
+        currencies,
+        cohorts=_cohorts(timeline),
+        catalogue=catalogue,
+        scorers=scorers,
+        keep_records=False,
     )
     decoder = Decoder(currencies)
     seen = {}
@@ -62,6 +72,23 @@ def run_timeline(
         for alert in (*effects.alerts, *effects.shadow)
     )
     return Run(alerts, engine.ticked_us, seen)
+
+
+def _cohorts(timeline: Timeline) -> Cohorts | None:
+    """The tables that a test brings along, in force at all times."""
+    if not timeline.cohorts:
+        return None
+    quantities = {
+        key: Measured(
+            text=own[0].text,
+            cohorts=[
+                Cohort(currency=each.currency, players=LEAST_PLAYERS, edges=list(each.edges)) for each in own
+            ],
+        )
+        for key in dict.fromkeys(each.key for each in timeline.cohorts)
+        if (own := [each for each in timeline.cohorts if each.key == key])
+    }
+    return Cohorts([Table(effective_from=_EVER, quantities=quantities)])
 
 
 @dataclass(frozen=True, slots=True)

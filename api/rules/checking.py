@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from detector.cohorts import check as cohorts
 from detector.drivers.rulesets import rule_set_id
 from detector.errors import Finding, InputError
 from detector.events.money import Currencies
@@ -31,6 +32,7 @@ def look_through(folder: Path, own: Mapping[str, int]) -> Verdict:
     try:
         before = rule_set_id(folder)
         found = [*check([folder], currencies), *score.check([folder]), *LADDERS.check([folder])]
+        found += cohorts.check([folder], currencies)
         found = found or _tested(folder, currencies)
         is_same = rule_set_id(folder) == before
     except InputError:

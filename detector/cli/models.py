@@ -20,6 +20,7 @@ from detector.cli.options import (
     RatesFile,
     read_currencies,
 )
+from detector.cohorts.load import cohorts_beside
 from detector.drivers.detection import Detection
 from detector.drivers.files import replaced
 from detector.drivers.learning import heard_of
@@ -88,6 +89,7 @@ def train(
         ladder_beside(folder),
         catalogue,
         read_scorecards(folder),
+        cohorts=cohorts_beside(folder),
     )
     book = _opened(registry)
     with alone(book.folder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from detector.cli.options import (
@@ -24,6 +23,8 @@ from detector.cli.options import (
     read_currencies,
 )
 from detector.cli.outputs import distinct, line_writer, writer
+from detector.cli.progress import progress_of
+from detector.cohorts.load import cohorts_beside
 from detector.drivers.checkpoints import open_folder
 from detector.drivers.crew import MOST_JOBS, processors
 from detector.drivers.detection import Detection
@@ -96,6 +97,7 @@ def command(
         ladder_beside(folder_of_rules),
         catalogue_beside(folder_of_rules),
         read_scorecards(folder_of_rules),
+        cohorts=cohorts_beside(folder_of_rules),
     )
     # Whoever names the rules wants to see what each would do, the shadow ones too.
     named = rules is not None
@@ -109,7 +111,7 @@ def command(
                 terms["--with"] = sha256(feed.path.read_bytes()).hexdigest()
             folder = stack.enter_context(open_folder(resume, terms))
             tell, bury = None, folder.bury
-        progress = _progress(log, stack)
+        progress = progress_of("replay", log, stack)
         began = time.perf_counter()
         found = stack.enter_context(
             replay_log(
@@ -154,20 +156,6 @@ def _deliver(target: str | None, lines: Iterable[bytes]) -> None:
         if write is not None:
             for line in lines:
                 write(line)
-
-
-def _progress(log: LogReader, stack: ExitStack) -> Callable[[int], None] | None:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return None
-    columns = (TextColumn("{task.fields[lines]:,} events"), BarColumn(), TimeElapsedColumn())
-    bar = stack.enter_context(Progress(*columns, console=console, transient=True))
-    task = bar.add_task("replay", total=log.size, lines=0)
-
-    def show_progress(lines: int) -> None:
-        bar.update(task, completed=log.position, lines=lines)
-
-    return show_progress
 
 
 def show(found: Found, took_s: float, console: Console) -> None:

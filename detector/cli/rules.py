@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.cli.options import OwnCurrencies, read_currencies
+from detector.cohorts import check as cohorts
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies, Rates
 from detector.ladder.check import LADDERS
@@ -33,7 +34,8 @@ Paths = Annotated[
 def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     """Find what keeps rules from going live: one finding a line, exit 1 on any."""
     wanted = _some(paths, or_beside=True)
-    findings = [*check_rules(wanted, read_currencies(own)), *score.check(wanted)]
+    currencies = read_currencies(own)
+    findings = [*check_rules(wanted, currencies), *score.check(wanted), *cohorts.check(wanted, currencies)]
     findings += [finding for each in (LADDERS, FEATURES) for finding in each.check(wanted)]
     _stop_on(sorted(findings))
     rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
@@ -77,8 +79,9 @@ def run_tests(
 
 
 def _beside(path: Path) -> list[Path]:
-    """What is checked and locked as rules are and is none."""
-    return [*score.SCORES.files(path), *LADDERS.files(path), *FEATURES.files(path)]
+    """What is checked as rules are and is none."""
+    beside = (score.SCORES, LADDERS, FEATURES)
+    return [*(file for each in beside for file in each.files(path)), *cohorts.files(path)]
 
 
 def _some(paths: list[Path] | None, *, or_beside: bool = False) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from detector.cohorts.tables import Cohorts
 from detector.drivers.rulesets import RuleSet
 from detector.drivers.scorecards import Scorecards
 from detector.engine.engine import GRACE_US, Engine
@@ -32,6 +33,7 @@ class Detection:
     catalogue: Catalogue | None = None  # without one no model is asked
     scorecards: Scorecards = ()
     keep_samples: bool = False  # for who learns
+    cohorts: Cohorts | None = None  # without any, every place is unknown
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Detection:
             found.catalogue,
             found.scorecards,
             keep_samples,
+            found.cohorts,
         )
 
     def engine(
@@ -72,6 +75,7 @@ class Detection:
             grace_us=grace_us,
             scoring=self.scoring,
             ladder=self.ladder,
+            cohorts=self.cohorts,
             catalogue=self.catalogue,
             scorers=self.scorecards,
             keep_samples=self.keep_samples,
@@ -89,6 +93,7 @@ class Detection:
             "places": None if self.places is None else vars(self.places),
             "score.yml": (self.scoring or packaged_scoring()).behaviour,
             "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
+            "cohorts.json": None if self.cohorts is None else self.cohorts.ids,
             "features.yml": None if self.catalogue is None else self.catalogue.behaviour,
             "scorecards": [(since, card.id) for since, card in self.scorecards],
             "version": version("tiltwatch"),

@@ -15,6 +15,7 @@ import msgspec
 import xxhash
 import zstandard
 
+from detector.drivers.segments import archived
 from detector.errors import InputError
 
 CHUNK = 1 << 18
@@ -49,7 +50,8 @@ class LogReader:
     Parameters
     ----------
     source
-        A path, or "-" for standard input. Compression is told by the first bytes, not by the name.
+        A path, or "-" for standard input. Compression is told by the first bytes, not by the name. Of a
+        folder, the archive's days in it are read one after the other.
 
     Attributes
     ----------
@@ -70,8 +72,9 @@ class LogReader:
         try:
             if self.source == "-":
                 raw = sys.stdin.buffer
+            elif (path := Path(self.source)).is_dir():
+                raw = self._stack.enter_context(archived(path))
             else:
-                path = Path(self.source)
                 raw = cast(io.BufferedReader, self._stack.enter_context(path.open("rb", buffering=CHUNK)))
                 self.size = path.stat().st_size if path.is_file() else None
             self._raw = raw
@@ -92,6 +95,11 @@ class LogReader:
     def position(self) -> int:
         """Bytes of the file read so far, as it lies."""
         return self._raw.tell() if self.size is not None else 0
+
+    @property
+    def digest(self) -> str:
+        """The xxh3-128 of the text read so far, in hex."""
+        return self._digest.hexdigest()
 
     @property
     def place(self) -> Place | None:

@@ -1,8 +1,8 @@
 """The set of rules that a detector runs, changed for another between two batches when somebody asks for it.
 
-A set is the files of a folder: its rules and, where they lie beside them, the score, the ladder, the features
-of models and their scorecards. Its id is
-a hash of their bytes, so that who asks for a set and who reads it mean the same.
+A set is the files of a folder: its rules and, where they lie beside them, the score, the ladder, tables of
+cohorts, the features of models and their scorecards. Its id is a hash of their bytes, so that who asks for a
+set and who reads it mean the same.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import msgspec
 import structlog
 from redis import Redis
 
+from detector.cohorts.load import COHORTS_FILE, cohorts_beside
+from detector.cohorts.tables import Cohorts
 from detector.drivers.faults import where
 from detector.drivers.lease import Lease
 from detector.drivers.scorecards import Scorecards, read_scorecards, scorecard_files
@@ -54,7 +56,7 @@ class RuleFace(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules that are live or in shadow, with what stands beside them: score, ladder, features, scorecards."""
+    """Rules that are live or in shadow, with what stands beside them: score, ladder, cohorts and models."""
 
     id: str
     rules: list[Rule]
@@ -62,6 +64,7 @@ class RuleSet:
     ladder: Ladder
     catalogue: Catalogue
     scorecards: Scorecards
+    cohorts: Cohorts | None
     faces: list[RuleFace]
 
 
@@ -72,6 +75,8 @@ def rule_set_files(folder: Path) -> dict[str, bytes]:
         for name in (SCORE_FILE, LADDER_FILE, FEATURES_FILE):
             own = folder / name
             files[name] = own if own.is_file() else packs_dir() / name
+        if (folder / COHORTS_FILE).is_file():
+            files[COHORTS_FILE] = folder / COHORTS_FILE
         files |= {str(path.relative_to(folder)): path for path in scorecard_files(folder)}
         return {name: path.read_bytes() for name, path in sorted(files.items())}
     except OSError as error:
@@ -103,6 +108,7 @@ def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
         before = rule_set_id(folder)
         rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
         scoring, ladder = scoring_beside(folder), ladder_beside(folder)
+        cohorts = cohorts_beside(folder)
         catalogue, scorecards = catalogue_beside(folder), read_scorecards(folder)
         faces = [_face(rule) for rule in rules]
         if rule_set_id(folder) == before:
@@ -111,7 +117,7 @@ def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
         raise InputError(f"{folder}: the rules are being changed")
     if not rules:
         raise SettingsError(f"{folder}: no rule there is live or in shadow, so nobody would be noticed")
-    return RuleSet(before, rules, scoring, ladder, catalogue, scorecards, faces)
+    return RuleSet(before, rules, scoring, ladder, catalogue, scorecards, cohorts, faces)
 
 
 class WatchedRules:

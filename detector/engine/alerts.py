@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.plan import children, leaves, walk
 from detector.events.instants import rfc3339_ms
 from detector.events.money import Currencies
@@ -22,6 +23,7 @@ from detector.language.syntax import (
     Literal,
     Membership,
     Name,
+    Percentile,
     Quantity,
     Score,
     SessionAge,
@@ -111,6 +113,15 @@ class _Leaf:
     threshold: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Where among the facts the parts of a percentile stand."""
+
+    measure: int | None
+    among: int | None
+    product: int | None
+
+
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -121,15 +132,22 @@ class Facts:
     ----------
     expressions
         To be compiled into one function that returns their values in this order.
+    has_no_cohorts
+        Whether the rule asks for places in cohorts, and no table has any of them.
     """
 
-    def __init__(self, rule: Rule, currencies: Currencies) -> None:
+    def __init__(self, rule: Rule, currencies: Currencies, cohorts: Cohorts | None = None) -> None:
         self.rule = rule
+        self.cohorts = cohorts
         self.currencies = currencies
+        self.has_no_cohorts = bool(rule.percentiles) and not any(
+            cohorts is not None and cohorts.ranks(each.key) for each in rule.percentiles
+        )
         self.expressions: list[Expression] = []
         self._leaves: list[_Leaf] = []
         self.models: list[str] = []  # whose score the rule asks for
         self._texts: list[tuple[str, int | None]] = []
+        self._compared: dict[Percentile, _Compared] = {}
         lets = dict(rule.lets)
         seen: set[Expression] = set()
         for comparison in walk(rule.when):
@@ -183,6 +201,31 @@ class Facts:
             known = name if alone else next((n for n, let in lets.items() if let == node), None)
             threshold = self._ask(other) if alone and other is not None else None
             self._leaves.append(_Leaf(node, known, self._ask(node), operator if alone else None, threshold))
+            if isinstance(node, Percentile):
+                self._compare(node, lets, seen)
+
+    def _compare(self, node: Percentile, lets: dict[str, Expression], seen: set[Expression]) -> None:
+        """Beside a place, show what is compared: the let itself where it reckons with several quantities."""
+        parts = (node.measure, node.among, node.product)
+        self._compared[node] = _Compared(*(None if each is None else self._ask(each) for each in parts))
+        named = Name(node.name)
+        if children(node.measure) and named not in seen:
+            seen.add(named)
+            self._leaves.append(_Leaf(node.measure, node.name, self._ask(node.measure), None, None))
+        self._collect(named, None, None, lets, seen)
+
+    def lacks_cohort(self, values: list[Any]) -> bool:
+        """Whether somebody's place is unknown only because there is nobody to compare them with."""
+        for node, parts in self._compared.items():
+            known = [
+                None if each is None else values[each] for each in (parts.measure, parts.among, parts.product)
+            ]
+            value, is_one, product = known
+            if value is None or (node.among is not None and not is_one):
+                continue
+            if values[self._ask(node)] is None and (node.pinned is None or product is not None):
+                return True
+        return False
 
     def evidence(self, values: list[Any], at_us: int, currency: str | None) -> list[Evidence]:
         """The quantities of `when` with their values; `currency` is the player's first."""
@@ -199,9 +242,20 @@ class Facts:
                     operator=leaf.operator,
                     threshold=shown(threshold, unit),
                     window=_window(leaf.node, at_us),
+                    artefact=self._artefact(leaf, values, at_us, currency),
                 )
             )
         return found
+
+    def _artefact(self, leaf: _Leaf, values: list[Any], at_us: int, currency: str | None) -> str | None:
+        node = leaf.node
+        if self.cohorts is None or not isinstance(node, Percentile) or values[leaf.value] is None:
+            return None
+        place = self._compared[node].product
+        product = None if place is None else values[place]
+        spoken = (node.currency or currency) if node.is_money else None
+        found = self.cohorts.found(node.key, at_us, spoken, product)
+        return None if found is None else found.told(by_product=node.product is not None)
 
     def explanation(self, values: list[Any], currency: str | None) -> str:
         """The rule's `explain` with its names filled in."""
@@ -213,6 +267,8 @@ class Facts:
                 expression = self.expressions[place]
                 if isinstance(expression, Literal) and expression.share:
                     parts.append(f"{expression.value:.4%}".rstrip("0%").rstrip(".") + "%")
+                elif isinstance(expression, Percentile) and values[place] is not None:
+                    parts.append(f"{values[place]:.0%}")
                 else:
                     parts.append(self._in_words(values[place], kind_of(expression), currency))
         return "".join(parts)
@@ -247,7 +303,7 @@ def shown(value: Any, unit: str) -> Any:
 def _told(side: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
     """The quantities to be shown: a habit, and beside it what it is the habit of."""
     for node in leaves(side, lets):
-        if isinstance(node, (Quantity, Since, Age, SessionAge, Habit, Score)):
+        if isinstance(node, (Quantity, Since, Age, SessionAge, Habit, Percentile, Score)):
             yield node
         if isinstance(node, Habit):
             yield node.quantity
@@ -263,6 +319,8 @@ def quantity_text(node: Expression) -> str:
         return f"score({node.model})"
     if isinstance(node, Habit):
         return f"{node.function}({node.name})"
+    if isinstance(node, Percentile):
+        return f"percentile({node.text})"
     if isinstance(node, (Age, SessionAge)):
         return "age" if isinstance(node, Age) else "session_age"
     return ""
@@ -273,6 +331,8 @@ def _window(node: Expression, at_us: int) -> dict[str, str] | str:
         # From the beginning of the farthest of the four windows to the end of the nearest.
         nearest, farthest = (_stretch(each, at_us) for each in (node.before[0], node.before[-1]))
         return {"after": farthest["after"], "upto": nearest["upto"]}
+    if isinstance(node, Percentile):
+        node = node.measure
     if not isinstance(node, Quantity):
         plain = isinstance(node, (Since, Age))
         return "session" if isinstance(node, SessionAge) else "lifetime" if plain else ""

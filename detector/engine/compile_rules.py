@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.emit import Block, Emitter, Value
 from detector.engine.plan import PICKS, Plan, asks_for_summaries, quantities
 from detector.language.rule import SEVERITIES, Rule
@@ -24,6 +25,7 @@ from detector.language.syntax import (
     Kind,
     Logic,
     Name,
+    Percentile,
     Quantity,
     Score,
     SessionAge,
@@ -100,8 +102,11 @@ def remembered(aggregate: str, value: Any) -> Any:
 class _Judgement(Emitter):
     """Reads quantities from a player's windows."""
 
-    def __init__(self, block: Block, plan: Plan, rule: Rule, *, rated: bool = False) -> None:
+    def __init__(
+        self, block: Block, plan: Plan, rule: Rule, cohorts: Cohorts | None = None, *, rated: bool = False
+    ) -> None:
         super().__init__(block)
+        self.cohorts = cohorts
         self.rated = rated  # all of the player's money could be converted, as it mostly can
         self.plan = plan
         self.rule = rule
@@ -139,6 +144,8 @@ class _Judgement(Emitter):
             return Value(block.put(f"None if {known} is None else t - {known}"), True)
         if isinstance(node, Habit):
             return self._habit(node)
+        if isinstance(node, Percentile):
+            return self._percentile(node)
         assert isinstance(node, Quantity), node
         value = self._quantity(node)
         if node.kind is Kind.BOOL:
@@ -164,6 +171,26 @@ class _Judgement(Emitter):
         total = " + ".join(names[:HABIT_WINDOWS])
         made = f"({total}) / {HABIT_WINDOWS}" if node.function == "usual" else f"standing({', '.join(names)})"
         return Value(self.block.put(f"None if {test} else {made}"), True)
+
+    def _percentile(self, node: Percentile) -> Value:
+        ranks = None if self.cohorts is None else self.cohorts.ranks(node.key)
+        if ranks is None:
+            return Value(self.block.put("None"), True)
+        value = self.emit(node.measure)
+        tests = [f"{value.name} is None"] if value.maybe else []
+        if node.among is not None:
+            # Whoever is compared has to be one of those with whom it is.
+            tests.append(f"not {self.emit(node.among).name}")
+        product = "None"
+        if node.product is not None:
+            product = self.emit(node.product).name
+            if node.pinned is not None:
+                tests.append(f"{product} is None")
+        currency = "None"
+        if node.is_money:
+            currency = "p.currency" if node.currency is None else self.block.constant(node.currency)
+        place = f"{self.block.constant(ranks.place)}(t, {currency}, {product}, {value.name})"
+        return Value(self.block.put(f"None if {' or '.join(tests)} else {place}" if tests else place), True)
 
     def _known(self, node: Quantity, after: str, upto: str, value: Value) -> Value:
         """Unknown where money in the window could not be converted."""
@@ -278,30 +305,34 @@ class _Judgement(Emitter):
 
 
 def compile_rule(
-    rule: Rule, plan: Plan, asked: list[Expression], flush: Callable[[Player], None] | None
+    rule: Rule,
+    plan: Plan,
+    asked: list[Expression],
+    flush: Callable[[Player], None] | None,
+    cohorts: Cohorts | None = None,
 ) -> tuple[RuleFunctions, str]:
     """Compile a rule; `asked` are the expressions whose values an alert shows. Returns functions, source."""
     head, constants = _head(flush), _constants(flush)
     lines: list[str] = []
 
     block = Block(constants)
-    _Judgement(block, plan, rule).condition(rule.when)
+    _Judgement(block, plan, rule, cohorts).condition(rule.when)
     lines += ["def when_unrated(p, t, s):", *head, *block.lines]
 
     block = Block(constants)
     block.line("if p.unrated is not None: return when_unrated(p, t, s)")
-    _Judgement(block, plan, rule, rated=True).condition(rule.when)
+    _Judgement(block, plan, rule, cohorts, rated=True).condition(rule.when)
     # A bet just taken in is read where it waits, unless some window ends before it.
     reads = [node for node in quantities(rule.when, dict(rule.lets)) if isinstance(node, Quantity)]
     early = any(node.type == "bet" and node.window.before_us for node in reads)
     lines += ["def when(p, t, s):", *(head if early else head[-1:]), *block.lines]
 
     block = Block(constants)
-    _Judgement(block, plan, rule).condition(_without_summaries(rule))
+    _Judgement(block, plan, rule, cohorts).condition(_without_summaries(rule))
     lines += ["def gate(p, t, s):", *head, *block.lines]
 
     block = Block(constants)
-    emitter = _Judgement(block, plan, rule)
+    emitter = _Judgement(block, plan, rule, cohorts)
     for severity in sorted(rule.escalate, key=SEVERITIES.index, reverse=True):
         value = emitter.emit(rule.escalate[severity])
         block.line(f"if {value.name}: return {SEVERITIES.index(severity)}")
@@ -309,7 +340,7 @@ def compile_rule(
     lines += ["def level(p, t, s):", *head, *block.lines]
 
     block = Block(constants)
-    emitter = _Judgement(block, plan, rule)
+    emitter = _Judgement(block, plan, rule, cohorts)
     names = [emitter.emit(expression).name for expression in asked]
     block.line(f"return [{', '.join(names)}]")
     lines += ["def facts(p, t, s):", *head, *block.lines]

@@ -13,6 +13,7 @@ from enum import Enum
 from operator import itemgetter
 from typing import Any
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.alarms import Alarms
 from detector.engine.alerts import Evidence
 from detector.engine.compile_events import EventCompiler
@@ -86,6 +87,8 @@ class Engine:
         How far behind the high mark the watermark trails, in µs.
     scoring, ladder
         How episodes make a score, and what a response asks for; the packaged ones where none are given.
+    cohorts
+        Tables for `percentile`, which is unknown without.
     catalogue, scorers
         What models see of a player, and the models with the event time (µs) from which each is in force;
         without a catalogue no model is asked.
@@ -109,6 +112,7 @@ class Engine:
         *,
         scoring: Scoring | None = None,
         ladder: Ladder | None = None,
+        cohorts: Cohorts | None = None,
         catalogue: Catalogue | None = None,
         scorers: Sequence[tuple[int, Scorer]] = (),
         keep_samples: bool = False,
@@ -129,7 +133,7 @@ class Engine:
         compiler = EventCompiler(self.plan)
         functions = compiler.compile()
         flush = functions["bet"].flush if "bet" in functions else None
-        self.judges = Judges(rules, self.plan, currencies, codes, flush)
+        self.judges = Judges(rules, self.plan, currencies, codes, flush, cohorts)
         self.rater = Rater(
             self.judges.rules,
             scoring or packaged_scoring(),
@@ -273,7 +277,7 @@ class Engine:
             if holds:
                 self.judges.held(judged, p, clock, on, event.id, view)
             elif holds is None:
-                self.judges.suppressed[judged.rule.id, "unknown"] += 1
+                self.judges.unknown(judged, clock, on, view)
         if self.judges.made:
             self._judged(p, clock, live=True)
         return _ACCEPTED

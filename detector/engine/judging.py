@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from detector.cohorts.tables import Cohorts
 from detector.engine.alerts import Alert, Evidence, Facts, Note, alert_id
 from detector.engine.compile_rules import RuleFunctions, compile_rule
 from detector.engine.plan import Plan, quantities, reads_summaries
@@ -67,12 +68,17 @@ class Judged:
     )
 
     def __init__(
-        self, rule: Rule, plan: Plan, currencies: Currencies, flush: Callable[[Player], None] | None
+        self,
+        rule: Rule,
+        plan: Plan,
+        currencies: Currencies,
+        flush: Callable[[Player], None] | None,
+        cohorts: Cohorts | None = None,
     ) -> None:
         self.rule = rule
-        self.facts = Facts(rule, currencies)
+        self.facts = Facts(rule, currencies, cohorts)
         self.functions: RuleFunctions
-        self.functions, self.source = compile_rule(rule, plan, self.facts.expressions, flush)
+        self.functions, self.source = compile_rule(rule, plan, self.facts.expressions, flush, cohorts)
         self.severity = SEVERITIES.index(rule.severity)
         self.cooldown_us = rule.cooldown_us
         self.remind_us = rule.remind_us
@@ -112,9 +118,10 @@ class Judges:
         currencies: Currencies,
         codes: dict[str, int],
         flush: Callable[[Player], None] | None,
+        cohorts: Cohorts | None = None,
     ) -> None:
         self.flush = flush
-        self.rules = [Judged(rule, plan, currencies, flush) for rule in rules]
+        self.rules = [Judged(rule, plan, currencies, flush, cohorts) for rule in rules]
         self.effects = Effects()
         self.made: list[
             tuple[Judged, Alert]
@@ -143,7 +150,18 @@ class Judges:
         if holds:
             self.held(judged, p, at_us, session, event, view)
         elif holds is None:
-            self.suppressed[judged.rule.id, "unknown"] += 1
+            self.unknown(judged, at_us, session, view)
+
+    def unknown(self, judged: Judged, at_us: int, session: Session | None, view: Player) -> None:
+        """Count a judgement that nobody can tell the outcome of, and whether it is for want of a cohort."""
+        why = "unknown"
+        if judged.facts.has_no_cohorts:
+            why = "no cohort"
+        elif judged.rule.percentiles and not self.is_muted:
+            values = judged.functions.facts(view, at_us, session)
+            if judged.facts.lacks_cohort(values):
+                why = "no cohort"
+        self.suppressed[judged.rule.id, why] += 1
 
     def held(
         self,

@@ -32,6 +32,7 @@ from detector.language.syntax import (
     Name,
     Negation,
     Not,
+    Percentile,
     Quantity,
     Score,
     SessionAge,
@@ -379,9 +380,13 @@ def leaves(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression
 
 
 def quantities(node: Expression, lets: dict[str, Expression]) -> Iterator[Expression]:
-    """The leaves below, each habit followed by the quantities that make it."""
+    """The leaves below, each habit or percentile followed by the quantities that make it."""
     for leaf in leaves(node, lets):
         yield leaf
         if isinstance(leaf, Habit):
             yield leaf.quantity
             yield from leaf.before
+        elif isinstance(leaf, Percentile):
+            for below in (leaf.measure, leaf.among, leaf.product):
+                if below is not None:
+                    yield from quantities(below, lets)

@@ -25,7 +25,6 @@ from detector.language.kinds import (
 )
 from detector.language.literals import read_literal
 from detector.language.parse import (
-    LATER,
     Branch,
     SyntaxTree,
     leaf,
@@ -46,6 +45,7 @@ from detector.language.syntax import (
     Name,
     Negation,
     Not,
+    Percentile,
     Quantity,
     SessionAge,
     kind_of,
@@ -61,7 +61,8 @@ class Scope:
     """What the names of one rule mean, as far as they have been read.
 
     `lets` grows as they are typed; `failed` are lets and params that have a finding already, `coming` the
-    lets further down. `used`, `quantities` and `asks_score` collect what the rule's texts name and ask for.
+    lets further down. `used`, `quantities`, `percentiles` and `asks_score` collect what the rule's
+    texts name and ask for.
     """
 
     currencies: Currencies
@@ -72,6 +73,7 @@ class Scope:
     coming: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     quantities: set[Quantity] = field(default_factory=set)
+    percentiles: list[Percentile] = field(default_factory=list)
     asks_score: bool = False
 
     def constant(self, name: str) -> Literal | None:
@@ -164,8 +166,8 @@ class ConditionTyper:
 
     def _unknown(self, tree: SyntaxTree, known: list[str], where: str = "") -> Fault:
         name = leaf(tree)
-        if name in LATER:
-            return self._fault(tree, f"`{name}` is reserved and not available yet")
+        if name == "percentile":
+            return self._fault(tree, "a place in a cohort names its let, such as percentile(week)")
         if name == "score":
             return self._fault(tree, "a score names its model, such as score(harm)")
         if name.lower() in ("true", "false"):

@@ -144,6 +144,7 @@ class _Loader:
             "tell": self._tell(),
             "respond": self._read("respond", self._responses),
             "tests": tuple(self._tests(severity)) if with_tests else (),
+            "percentiles": tuple(dict.fromkeys(self._scope.percentiles)),
         }
         trigger = values["trigger"]
         if self._scope.asks_score and trigger and trigger.events not in (("deposit",), (SESSION_SUMMARY,)):
@@ -391,7 +392,9 @@ class _Loader:
 
         for item in self._read("tests", make) or ():
             with self._told():
-                yield read_test(item, severity or SEVERITIES[0], self._currencies)
+                yield read_test(
+                    item, severity or SEVERITIES[0], self._currencies, tuple(self._scope.percentiles)
+                )
 
 
 def _check_name(key: Scalar, what: str) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 from detector.language.rule import Rule
 
 _BESIDE_THE_MEANING = frozenset(
-    ("id", "version", "status", "tests", "title", "why", "sources", "explain", "tell", "path", "behaviour")
+    (
+        *("id", "version", "status", "tests", "title", "why", "sources", "explain", "tell", "path"),
+        *("behaviour", "percentiles"),  # of the latter each stands in a condition already
+    )
 )
 
 

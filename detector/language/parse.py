@@ -24,10 +24,13 @@ KEYWORDS = ("and", "or", "not", "in", "where", "over", "before")
 AGGREGATES = ("count", "sum", "mean", "max", "min", "std", "distinct", "last", "first")
 FUNCTIONS = ("min", "max", "abs")
 HABITS = ("usual", "z")
-LATER = ("percentile",)  # named by the design, not built yet
+PLACES = ("percentile",)
 SCOPES = ("session", "lifetime")
 RESERVED = frozenset(
-    {*KEYWORDS, *AGGREGATES, *FUNCTIONS, *HABITS, *LATER, *SCOPES, "since", "score", "age", "session_age"}
+    {
+        *(*KEYWORDS, *AGGREGATES, *FUNCTIONS, *HABITS, *PLACES, *SCOPES),
+        *("since", "score", "age", "session_age"),
+    }
 )
 
 SyntaxTree = Tree[Token]
@@ -138,9 +141,7 @@ def _check_text(source: Scalar) -> None:
 
 def _check_function(source: Scalar, name: str, offset: int) -> None:
     # Looked at before parsing: a misspelt aggregate would be told as a misplaced `over` behind it.
-    if name in LATER:
-        raise Fault(source.at(offset), f"`{name}` is reserved and not available yet")
-    known = (*AGGREGATES, *HABITS, "abs", "since", "score")
+    known = (*AGGREGATES, *HABITS, *PLACES, "abs", "since", "score")
     if name not in known and name not in KEYWORDS:
         near = suggestion(name, known) or f"; there are {', '.join(known)}"
         raise Fault(source.at(offset), f'unknown function "{shorten(name)}"{near}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from detector.language.syntax import Expression, Literal
+from detector.language.syntax import Expression, Literal, Percentile
 
 STATUSES = ("draft", "shadow", "live", "retired")
 CATEGORIES = ("spend", "deposits", "losses", "time", "play", "withdrawals", "tools", "contact")
@@ -26,6 +26,16 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCohort:
+    """A cohort that a test brings along: evenly spaced quantiles, for every product."""
+
+    key: str  # of the Percentile that it answers
+    text: str
+    currency: str | None
+    edges: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """One test of a rule, as written; `detector.language.timeline` reads its lines.
 
@@ -38,6 +48,7 @@ class Timeline:
     events: tuple[bytes, ...]  # raw JSON events in arrival order, ready for the decoder
     expect: tuple[ExpectedAlert, ...]
     line: int = field(compare=False)
+    cohorts: tuple[OwnCohort, ...] = ()  # of its own tables; without any, no table is in force
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -87,6 +98,7 @@ class Rule:
     respond: Mapping[str, str]  # each severity that the rule reaches → level, ascending
     currency: str | None
     params: Mapping[str, Param] = field(default_factory=dict)
+    percentiles: tuple[Percentile, ...] = ()  # those in its lets and conditions, in their order
     tests: tuple[Timeline, ...] = ()
     path: str = ""
     behaviour: str = ""  # SHA-256 of everything but status, tests, title, why, sources and texts

@@ -218,6 +218,42 @@ class Habit:
 
 
 @dataclass(frozen=True, slots=True)
+class Percentile:
+    """`percentile(name)` or `percentile(name, condition)`: the share, 0 to 1, of a cohort that lies below.
+
+    Attributes
+    ----------
+    measure
+        What the let stands for.
+    among
+        What has to hold of whoever is compared, of the player too; None for no matter what.
+    key
+        Sixteen hex digits that mean the same measure, condition and product in every rule; cohort tables
+        go by it.
+    text
+        The same to be read: params and lets put in.
+    is_money, currency
+        Whether players are compared with those of their currency: the rule's, None for the player's first.
+    product
+        What the product of the player's latest bet is read from; None where the measure asks for no bets.
+    pinned
+        The one product that the measure is about, if it is about one.
+    """
+
+    name: str = dataclasses.field(compare=False)
+    measure: Expression
+    among: Expression | None
+    key: str
+    is_money: bool
+    currency: str | None
+    product: Quantity | None
+    pinned: str | None
+    text: str = dataclasses.field(default="", compare=False, repr=False)
+    kind: Kind = Kind.NUMBER
+    place: Place = dataclasses.field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """`score(model)`: what the model in force says of the player, computed just before the rule is judged."""
 
@@ -240,6 +276,7 @@ Expression = (
     | Age
     | SessionAge
     | Habit
+    | Percentile
     | Score
 )
 

@@ -43,13 +43,14 @@ from detector.language.literals import read_literal, read_money
 from detector.language.parse import suggestion
 from detector.language.rule import MODELS, SEVERITIES, ExpectedAlert, Timeline
 from detector.language.source import Fault, Mapping, Node, Scalar, Sequence, shorten
-from detector.language.syntax import Kind, Place
+from detector.language.syntax import Kind, Percentile, Place
+from detector.language.timeline_cohorts import read_cohorts
 
 FIRST_DAY = date(2026, 1, 1)
 MAX_DAYS = 4_000
 MAX_LINES = 1_000
 KINDS = ("open", "escalate", "remind")
-_TEST_KEYS = ("name", "zone", "scores", "timeline", "expect")
+_TEST_KEYS = ("name", "zone", "scores", "cohorts", "timeline", "expect")
 _EXPECT_KEYS = ("at", "severity", "kind")
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -76,8 +77,10 @@ class _Line:
     correction: tuple[str, _Word] | None  # the field to fill, and the id of what goes there
 
 
-def read_test(node: Node, severity: str, currencies: Currencies) -> Timeline:
-    """Return one test of a rule whose own severity is `severity`.
+def read_test(
+    node: Node, severity: str, currencies: Currencies, percentiles: tuple[Percentile, ...] = ()
+) -> Timeline:
+    """Return one test of a rule whose own severity is `severity`, and that asks for `percentiles`.
 
     Raises
     ------
@@ -104,6 +107,7 @@ def read_test(node: Node, severity: str, currencies: Currencies) -> Timeline:
         events=tuple(reader.events(lines)),
         expect=tuple(reader.expectation(item, severity) for item in _items(expected)),
         line=node.place.line,
+        cohorts=tuple(read_cohorts(node.get("cohorts"), percentiles, currencies)),
         scores=_scores(node.get("scores"), currencies),
     )
 

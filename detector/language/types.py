@@ -8,6 +8,7 @@ from __future__ import annotations
 from lark import Token
 
 from detector.events.vocabulary import FIELDS, FieldKind
+from detector.language.cohort import percentile_of, takes_no_cohort
 from detector.language.conditions import ConditionTyper, Scope, Unsaid
 from detector.language.kinds import (
     MEASURES,
@@ -16,7 +17,6 @@ from detector.language.kinds import (
 )
 from detector.language.literals import DAY_US, read_literal, write_duration
 from detector.language.parse import (
-    LATER,
     SCOPES,
     Branch,
     SyntaxTree,
@@ -33,6 +33,7 @@ from detector.language.syntax import (
     Habit,
     Kind,
     Name,
+    Percentile,
     Quantity,
     Score,
     Since,
@@ -42,6 +43,7 @@ from detector.language.syntax import (
 
 MIN_WINDOW_US = 1_000_000
 MAX_REACH_US = 400 * DAY_US
+_NO_PLACE = "a cohort is of what players did: neither of places in cohorts nor of scores"
 
 
 def type_expression(source: Scalar, scope: Scope) -> Expression:
@@ -87,6 +89,32 @@ class _Typer(ConditionTyper):
         self._scope.quantities.update(habit.before)
         return habit
 
+    def _percentile(self, tree: SyntaxTree) -> Percentile:
+        _, name_branch, condition = tree.children
+        if self._event is not None:
+            raise self._fault(tree, "no quantity stands within `where`")
+        name = leaf(name_branch)
+        named = self.expression(name_branch)
+        if not isinstance(named, Name):
+            raise self._fault(name_branch, f"percentile takes a let: {shorten(name)} is none")
+        if kind_of(named) not in MEASURES:
+            said = SPOKEN[kind_of(named)]
+            raise self._fault(name_branch, f"percentile takes numbers, money or durations, not {said}")
+        lets = self._scope.lets
+        among = None
+        if takes_no_cohort(named, lets):
+            raise self._fault(name_branch, _NO_PLACE)
+        if condition is not None:
+            among = self.condition(condition)
+            if takes_no_cohort(among, lets):
+                raise self._fault(condition, _NO_PLACE)
+        place = self._source.at(offset_of(tree))
+        found = percentile_of(name, among, lets, self._scope.currency, self._scope.currencies, place)
+        if found.product is not None:
+            self._scope.quantities.add(found.product)
+        self._scope.percentiles.append(found)
+        return found
+
     def _score(self, tree: SyntaxTree) -> Score:
         if self._event is not None:
             raise self._fault(tree, "no score stands within `where`")
@@ -123,8 +151,6 @@ class _Typer(ConditionTyper):
 
     def _event_type(self, branch: Branch) -> str:
         name = str(branch)
-        if name in LATER:
-            raise self._fault(branch, f"`{name}` is reserved and not available yet")
         if name not in FIELDS:
             near = suggestion(name, FIELDS)
             raise self._fault(branch, f'no event type "{shorten(name)}" to aggregate{near}')

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 BINGE = Terms("binge@1", WEEK_US)
 CHASING = Terms("chasing@1", WEEK_US)
 DEPLETION = Terms("account-depletion@1", MONTH_US, MONTH_US)
-ERRATIC = Terms("erratic-play@1", MONTH_US)
+ERRATIC = Terms("erratic-play@2", MONTH_US)
 LOSS_HABIT = Terms("loss-against-habit@1", 3 * DAY_US)
 SPEED = Terms("speed-after-losses@1", MONTH_US)
 STAKES_RISE = Terms("stake-escalation@1", WEEK_US)
-STAKES_VARY = Terms("stake-variability@1", MONTH_US)
+STAKES_VARY = Terms("stake-variability@2", MONTH_US)
 
 _REACH_US = 39 * DAY_US
 _MANY = 128

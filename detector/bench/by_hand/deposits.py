@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detector.events.vocabulary import Deposit, DepositFailed, Withdrawal
 
 CANCELLED = Terms("cancelled-withdrawals@2", WEEK_US, WEEK_US)
-EARLY = Terms("early-intensity@1", WEEK_US)
+EARLY = Terms("early-intensity@2", WEEK_US)
 ESCALATION = Terms("deposit-escalation@2", WEEK_US)
 FAILED = Terms("failed-deposits@2", DAY_US, WEEK_US)
 FREQUENCY = Terms("deposit-frequency@2", WEEK_US)

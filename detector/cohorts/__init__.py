@@ -1,0 +1,1 @@
+"""Cohort tables: where a player's quantity stands among those of other players."""
