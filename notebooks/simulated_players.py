@@ -24,8 +24,8 @@
 #   self-exclusions and words of distress. **The truth they never see**: predictions are held against it.
 # - The first half of the log is for learning. What is measured is the second.
 #
-# A small house is simulated unless the environment says otherwise: `TILTWATCH_SEEDS` (as `1-10`),
-# `TILTWATCH_PLAYERS`, `TILTWATCH_DAYS`, `TILTWATCH_PROCESSES`.
+# A small house is simulated unless the environment says otherwise: `STUDY_SEEDS` (as `1-10`),
+# `STUDY_PLAYERS`, `STUDY_DAYS`, `STUDY_PROCESSES`.
 
 # %%
 import multiprocessing
@@ -59,10 +59,10 @@ from models.sample import Flag, Label, Sample
 from models.scorecard import draw
 from models.trainer import IN_FORCE, Trainer
 
-SEEDS = os.environ.get("TILTWATCH_SEEDS", "1-1")
-PLAYERS = int(os.environ.get("TILTWATCH_PLAYERS", "300"))
-DAYS = int(os.environ.get("TILTWATCH_DAYS", "80"))
-PROCESSES = int(os.environ.get("TILTWATCH_PROCESSES", "1"))
+SEEDS = os.environ.get("STUDY_SEEDS", "1-1")
+PLAYERS = int(os.environ.get("STUDY_PLAYERS", "300"))
+DAYS = int(os.environ.get("STUDY_DAYS", "80"))
+PROCESSES = int(os.environ.get("STUDY_PROCESSES", "1"))
 
 TERMS = LabelTerms()
 EASY = 0.9  # a ROC AUC above says that the simulator is easy

@@ -23,7 +23,7 @@ FIRST = 20_000  # the UTC day on which the made-up players join
 def notebook() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("SEEDS", "7"), ("PLAYERS", "25"), ("DAYS", "20"), ("PROCESSES", "1")):
-            patch.setenv(f"TILTWATCH_{name}", value)
+            patch.setenv(f"STUDY_{name}", value)
         return runpy.run_path(str(NOTEBOOK))
 
 
@@ -177,6 +177,21 @@ def test_a_score_that_knows_it_all_is_measured_as_perfect_and_its_opposite_as_th
     assert told["gained"] == pytest.approx(59.5)
     turned = notebook["measured"](days_of([(*row[:2], -row[2], *row[3:]) for row in rows]), 1).loc["combined"]
     assert turned["ROC AUC"] == turned["precision"] == turned["found"] == turned["gained"] == 0
+
+
+def test_whoever_was_flagged_is_left_alone_for_a_week_and_others_are_seen_instead(
+    notebook: dict[str, Any],
+) -> None:
+    # A hundred play each day, whom the score always puts in the same order; two a day are flagged.
+    table = days_of([(f"p{n:03}", day + 0.5, float(n), False, None) for day in range(15) for n in range(100)])
+    flagged = notebook["rested"](table, "combined", 1)
+    seen: dict[int, list[int]] = {}
+    for place in np.flatnonzero(flagged):
+        seen.setdefault(int(table.day[place]) - FIRST, []).append(int(table.player[place]))
+    first = [[98, 99], [96, 97], [94, 95], [92, 93], [90, 91], [88, 89], [86, 87]]
+    assert [sorted(seen[day]) for day in range(15)] == [*first, *first, [98, 99]]
+    # As many are flagged as without a pause.
+    assert flagged.sum() == notebook["flags"](table, "combined", 20.0, 1).sum()
 
 
 def test_scores_are_held_against_each_other_seed_by_seed(notebook: dict[str, Any]) -> None:
