@@ -37,6 +37,7 @@ from detector.language.syntax import (
     Expression,
     Kind,
     Negation,
+    Percentile,
     Place,
     Quantity,
     Score,
@@ -236,8 +237,8 @@ class _Loader:
         # bet wait for its turn, which costs more than all rules together.
         told = "a feature reads windows of a length, and of bets what session_summary says of them"
         for node in _nodes(formula):
-            if isinstance(node, (SessionAge, Since, Score)):
-                raise Fault(node.place, f"{told}, not session_age, since or score")
+            if isinstance(node, (SessionAge, Since, Score, Percentile)):
+                raise Fault(node.place, f"{told}, not session_age, since, score or percentile")
             if isinstance(node, Quantity) and (node.window.scope != "over" or node.type == "bet"):
                 raise Fault(node.place, f"{told}, not {shorten(node.text)}")
         return formula
