@@ -35,21 +35,40 @@ class InOrder:
 
     def __init__(self) -> None:
         self.high_us = 0
-        self._waiting: list[tuple[int, int, str, int, Heard]] = []
+        self._waiting: list[tuple[int, int, str, str, int, Heard]] = []
         self._heard = 0
         self._flags: dict[str, tuple[int, float]] = {}
+        self._verdicts: set[Label] = set()  # those that wait: they come from elsewhere, and may come twice
 
     def hear(self, each: Heard) -> None:
         """Take something in."""
-        self._heard += 1
         # Verdicts come when somebody has the time: the clock is that of players.
-        if not (isinstance(each, Label) and each.source == "verdict"):
+        if isinstance(each, Label) and each.source == "verdict":
+            if each in self._verdicts:
+                return
+            self._verdicts.add(each)
+        else:
             self.high_us = max(self.high_us, each.at)
-        heapq.heappush(self._waiting, (each.at, _RANKS[type(each)], each.player, self._heard, each))
+        self._heard += 1
+        moment = each.moment if isinstance(each, Sample) else ""
+        turn = (each.at, _RANKS[type(each)], each.player, moment, self._heard, each)
+        heapq.heappush(self._waiting, turn)
+
+    @property
+    def settled_us(self) -> int:
+        """Up to here nothing is waited for any more."""
+        return self.high_us - SETTLED_US
+
+    def let_go(self) -> None:
+        """Forget what waits but verdicts: whoever feeds this says again what came after `settled_us`."""
+        self._waiting = [
+            turn for turn in self._waiting if isinstance(turn[-1], Label) and turn[-1] in self._verdicts
+        ]
+        heapq.heapify(self._waiting)
 
     def settled(self) -> Iterator[Sample | Label]:
         """What nothing earlier can come before any more, in order; each is given once."""
-        return self.until(self.high_us - SETTLED_US)
+        return self.until(self.settled_us)
 
     def until(self, at_us: int) -> Iterator[Sample | Label]:
         """What happened up to an instant, in order; each is given once."""
@@ -59,6 +78,7 @@ class InOrder:
             if isinstance(each, Flag):
                 self._flags[each.player] = (each.at, each.score)
             elif isinstance(each, Label):
+                self._verdicts.discard(each)
                 yield each
             else:
                 yield msgspec.structs.replace(each, rules=self._rules(each.player, each.at))

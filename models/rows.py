@@ -70,6 +70,24 @@ class Table:
         """Return one score, (n,)."""
         return self.scores[:, self.names.index(name)]
 
+    def where(self, chosen: Bools) -> Table:
+        """Return some of the rows, (n,)."""
+        present, player = np.unique(self.player[chosen], return_inverse=True)
+        return Table(
+            names=self.names,
+            players=tuple(self.players[number] for number in present.tolist()),
+            player=player.astype(np.int64),
+            day=self.day[chosen],
+            at=self.at[chosen],
+            scores=self.scores[chosen],
+            harmed=self.harmed[chosen],
+            hard=self.hard[chosen],
+            weights=self.weights[chosen],
+            label_at=self.label_at[chosen],
+            birth_year=self.birth_year[chosen],
+            kept=self.kept,
+        )
+
 
 class Rows:
     """Keeps what was answered.

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 
 import msgspec
+import numpy as np
 
 from models import evaluation
 from models.bias import Bias
@@ -115,6 +116,17 @@ class Trainer:
     def finish(self) -> None:
         """Learn everything heard: nothing more comes. Going on is possible all the same."""
         self._go_through(self._order.until(2**62))
+
+    def hear_again(self) -> int:
+        """Let go of what was heard and waits to be learned; whoever feeds this says it again.
+
+        Returns
+        -------
+        int
+            Up to when, µs since the epoch, everything is learned: what happened after that is to be said.
+        """
+        self._order.let_go()
+        return self._order.settled_us
 
     def _go_through(self, settled: Iterable[Sample | Label]) -> None:
         for each in settled:
@@ -253,9 +265,14 @@ class Trainer:
     def gain(
         self, challenger: str, champion: str | None = None, *, metric: str = "pr_auc", draws: int = 500
     ) -> Interval:
-        """Return by how much one score exceeds another (by default the champion kind), paired by player."""
+        """Return by how much one score exceeds another (by default the champion kind), paired by player.
+
+        What was in force is compared on the days of which it spoke: before it was, it could not be right.
+        """
         other = champion or self.kinds[0]
         table = self.rows.table(self._known_until)
+        if other == IN_FORCE:
+            table = table.where(~np.isnan(table.score(IN_FORCE)))
         return evaluation.gain(table, challenger, other, metric=metric, draws=draws, seed=self.seed)
 
     def scorecard(self, kind: Kind, habit_features: Sequence[str], review_share: float) -> Scorecard:

@@ -25,7 +25,7 @@ from detector.drivers.detection import Detection
 from detector.drivers.files import replaced
 from detector.drivers.learning import heard_of
 from detector.drivers.lines import LogReader
-from detector.drivers.scorecards import file_scorecard, read_scorecards
+from detector.drivers.scorecards import check_fileable, file_scorecard, read_scorecards, whole
 from detector.drivers.trainer import alone, metrics_of, new_trainer, register
 from detector.engine.places import read_places
 from detector.errors import InputError, SettingsError
@@ -65,11 +65,14 @@ def train(
     rules: RulesFolder = None,
     verdicts: Annotated[
         Path | None,
-        typer.Option(help="What people found, a label a line; docs/models.md says how."),
+        typer.Option(
+            help="What people found: JSON lines of labels, as docs/models.md says; heard beside the log."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that draws.")] = 0,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="Go on from where the last training ended.")
+        bool,
+        typer.Option("--continue", help="Go on from where the last training ended: the same log, grown."),
     ] = False,
     rates: RatesFile = None,
     own: OwnCurrencies = "",
@@ -98,18 +101,21 @@ def train(
             trainer = new_trainer(catalogue, seed)
         elif trainer.catalogue != catalogue.id:
             raise SettingsError("the last training saw other features; train anew, without --continue")
-        known_us = trainer.last_at if trainer.last_at is not None else -1
+        known_us = trainer.hear_again()
         for label in _labels(verdicts):
-            trainer.hear(label)
+            if label.at > known_us:
+                trainer.hear(label)
         with LogReader(events) as log:
             for each in heard_of(log, detection):
                 if each.at > known_us:  # else it was learned from already
                     trainer.hear(each)
-        trainer.finish()
         # Whoever learns live after this begins at the first sample that the log did not have.
         trainer.place = {}
+        # Before the end: a log that goes on has things to say of its last minutes that are not heard yet.
+        kept = trainer.state()
+        trainer.finish()
         now_us = micros(datetime.now(UTC))
-        book.checkpoint(trainer.state(), now_us)
+        book.checkpoint(kept, now_us)
         report = trainer.report()
         for entry in register(
             book,
@@ -181,20 +187,23 @@ def promote(
         str | None, typer.Option(help="Promote it although it is not shown to be better, for this reason.")
     ] = None,
 ) -> None:
-    """Put a model in force, beside the rules, if it is shown to be better than the champion."""
+    """Put a model in force, beside the rules, if it is shown to be better than the champion.
+
+    The champion itself is laid beside the rules anew.
+    """
     book = _opened(registry)
-    now_us = micros(datetime.now(UTC))
-    since_us = now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC))
+    now_us, since_us = _now(effective_from)
     entry, champion = book.entry(model), book.champion()
+    if rules is not None:
+        check_fileable(rules, since_us)  # before the registry says that it is in force
+    if champion is not None and champion.id == model and rules is not None:
+        _file(book, model, rules, since_us)
+        return
     gain = None
-    if champion is not None and champion.kind != entry.kind:
+    if champion is not None and champion.id != model:
         trainer = _restored(book, model)
         assert trainer is not None
-        gain = trainer.gain(entry.kind, champion.kind)
-    elif champion is not None:
-        trainer = _restored(book, model)
-        assert trainer is not None
-        gain = trainer.gain(entry.kind, "in force")
+        gain = trainer.gain(entry.kind, champion.kind if champion.kind != entry.kind else "in force")
     made = book.promote(model, gain, by=_user(), at_us=now_us, effective_from_us=since_us, forced=force)
     _file(book, made.id, rules, since_us)
     if gain is not None:
@@ -212,8 +221,9 @@ def rollback(
 ) -> None:
     """Put the model before the champion back in force."""
     book = _opened(registry)
-    now_us = micros(datetime.now(UTC))
-    since_us = now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC))
+    now_us, since_us = _now(effective_from)
+    if rules is not None:
+        check_fileable(rules, since_us)
     made = book.rollback(why, by=_user(), at_us=now_us, effective_from_us=since_us)
     _file(book, made.id, rules, since_us)
 
@@ -341,6 +351,7 @@ def _trainer(registry: Path) -> Trainer:
     trainer = _restored(_opened(registry))
     if trainer is None:
         raise InputError(f"{registry}: nothing was trained there; begin with `tiltwatch models train`")
+    trainer.finish()  # what was heard last waits for what might come before it
     return trainer
 
 
@@ -364,6 +375,12 @@ def _interval(interval: Interval) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _now(effective_from: datetime | None) -> tuple[int, int]:
+    """The wall clock, and from when on something is to be in force, which is now unless it is said."""
+    now_us = micros(datetime.now(UTC))
+    return now_us, whole(now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC)))
 
 
 def _instant(at_us: int | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from operator import attrgetter
 
 from detector.drivers.collector import without_collector
 from detector.drivers.detection import Detection
@@ -22,13 +23,18 @@ from models.sample import Flag, Label, Sample
 
 
 def told(effects: Effects) -> Iterator[Heard]:
-    """What those who learn are told of what judging brought about."""
-    yield from effects.samples
-    yield from effects.labels
-    for alert in effects.alerts:
-        if alert.audience == "risk":
-            at_us = micros(datetime.fromisoformat(alert.opened_at))
-            yield Flag(player=alert.player, at=at_us, score=alert.score)
+    """What those who learn are told of what judging brought about, by time.
+
+    However long the batch was, nothing of the next one is then earlier than InOrder waits for: moments are
+    judged only when the batch is over, and would else come hours late in a log that is read quickly.
+    """
+    flags = (
+        Flag(player=alert.player, at=micros(datetime.fromisoformat(alert.opened_at)), score=alert.score)
+        for alert in effects.alerts
+        if alert.audience == "risk"
+    )
+    heard: list[Heard] = [*effects.samples, *effects.labels, *flags]
+    yield from sorted(heard, key=attrgetter("at"))
 
 
 def heard_of(

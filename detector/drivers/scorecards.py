@@ -15,6 +15,7 @@ import msgspec
 from detector.drivers.files import replaced
 from detector.errors import InputError
 from detector.events.instants import micros, rfc3339_ms
+from detector.language.features import Catalogue, catalogue_beside
 from models.errors import ModelError
 from models.scorecard import Scorecard
 
@@ -49,13 +50,29 @@ def read_scorecards(folder: Path) -> Scorecards:
     InputError
         One cannot be used, or two are in force from the same time on.
     """
-    found = sorted(
-        (_read_one(path) for path in scorecard_files(folder)), key=lambda each: (each[0], each[1].id)
-    )
-    times = [since for since, _ in found]
+    return [(since, card) for since, card, _ in _read_all(folder)]
+
+
+def _read_all(folder: Path) -> list[tuple[int, Scorecard, Path]]:
+    files = scorecard_files(folder)
+    catalogue = catalogue_beside(folder) if files else None
+    found = sorted(((*_read_one(path), path) for path in files), key=lambda each: (each[0], each[1].id))
+    for _, card, path in found:
+        if catalogue is not None and card.catalogue == catalogue.id:
+            _check(path, card, catalogue)
+    times = [since for since, *_ in found]
     if len(set(times)) < len(times):
         raise InputError(f"{folder / FOLDER}: two scorecards are in force from the same time on")
     return found
+
+
+def _check(path: Path, card: Scorecard, catalogue: Catalogue) -> None:
+    """What players' records hold and what scores are computed from has to fit, or nobody could be scored."""
+    own = [place for place, feature in enumerate(catalogue.features) if feature.own]
+    if card.features != list(catalogue.names):
+        raise InputError(f"{path}: no scorecard: its features are not those of its catalogue")
+    if card.habit != own:
+        raise InputError(f"{path}: no scorecard: its habit is not of the features that features.yml says")
 
 
 def _read_one(path: Path) -> tuple[int, Scorecard]:
@@ -76,25 +93,48 @@ def _read_one(path: Path) -> tuple[int, Scorecard]:
 
 
 def file_scorecard(folder: Path, card: Scorecard, effective_from_us: int) -> Path:
-    """Lay a scorecard beside the rules of a folder; the oldest beyond KEPT go.
+    """Lay a scorecard beside the rules of a folder, in force from a whole millisecond; the oldest go.
 
     Raises
     ------
     InputError
-        One that is there already is in force from that time on or later.
+        One that is there already is in force from that time on or later, or the folder cannot be written.
     """
     home = folder / FOLDER
-    home.mkdir(exist_ok=True)
-    known = read_scorecards(folder)
-    if known and known[-1][0] >= effective_from_us:
-        since = rfc3339_ms(known[-1][0])
-        raise InputError(f"{home}: a scorecard is in force from {since} on; choose a later time")
+    effective_from_us = whole(effective_from_us)
+    known = check_fileable(folder, effective_from_us)
     path = home / f"{rfc3339_ms(effective_from_us).replace(':', '').replace('.000', '')}-{card.id}.json"
     text = msgspec.json.encode(
         {"effective_from": rfc3339_ms(effective_from_us), "scorecard": msgspec.Raw(card.to_json())}
     )
-    with replaced(path) as file:
-        file.write(text)
-    for old in scorecard_files(folder)[:-KEPT]:
-        old.unlink()
+    try:
+        home.mkdir(exist_ok=True)
+        with replaced(path) as file:
+            file.write(text)
+        for _, _, old in known[: max(0, len(known) + 1 - KEPT)]:
+            old.unlink()
+    except OSError as error:
+        raise InputError(f"{home}: {error.strerror or error}") from None
     return path
+
+
+def check_fileable(folder: Path, effective_from_us: int) -> list[tuple[int, Scorecard, Path]]:
+    """See whether a scorecard could be laid there, before anything else is done for it; those that are there.
+
+    Raises
+    ------
+    InputError
+        As `file_scorecard`.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of rules")
+    known = _read_all(folder)
+    if known and known[-1][0] >= whole(effective_from_us):
+        since = rfc3339_ms(known[-1][0])
+        raise InputError(f"{folder / FOLDER}: a scorecard is in force from {since} on; choose a later time")
+    return known
+
+
+def whole(at_us: int) -> int:
+    """An instant as the files say it: in whole milliseconds."""
+    return at_us - at_us % 1000

@@ -219,7 +219,7 @@ class Learning:
         self.trainer = new_trainer(self._catalogue, self.seed) if kept is None else kept
         if self.trainer.last_at is not None and not self.trainer.place:
             # It has learned from a log; what that log told comes by here too.
-            self.trainer.place = {_KNOWN: self.trainer.last_at}
+            self.trainer.place = {_KNOWN: self.trainer.hear_again()}
         self._kept_at = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
