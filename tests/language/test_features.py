@@ -27,7 +27,7 @@ from detector.language.syntax import Kind, kind_of
 HEAD = "version: 1\nfeatures:\n"
 
 
-def feature(name: str = "paid", **keys: str | None) -> str:
+def feature(name: str = "paid", /, **keys: str | None) -> str:
     """A sound feature with some of its keys written otherwise (None: left out)."""
     written = {
         "formula": "sum(deposit.amount) over 7d",
