@@ -224,7 +224,7 @@ class Learning:
 
     def run(self, stop: threading.Event) -> None:
         """Learn until `stop` is set; what was learned is then kept, and registered."""
-        log.info("learning", waiting=len(self.trainer.room), since_nothing=self.trainer.last_at is None)
+        log.info("learning", waiting=len(self.trainer.room))
         while not stop.is_set():
             try:
                 idle = not self.step(stop)

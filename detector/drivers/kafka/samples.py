@@ -81,8 +81,15 @@ class KafkaSamples:
             )
             await consumer.start()
             self._lanes = {}
-        numbers = consumer.partitions_for_topic(SAMPLES) or {each.partition for each in self._lanes}
-        if {each.partition for each in self._lanes} != numbers:
+        known = {each.partition for each in self._lanes}
+        numbers = consumer.partitions_for_topic(SAMPLES) or known
+        if not numbers:
+            # A consumer knows only of topics that it was given.
+            cluster = await consumer._client.fetch_all_metadata()
+            numbers = cluster.partitions_for_topic(SAMPLES) or set()
+        if not numbers:
+            raise SourceAway(f"there is no topic {SAMPLES}; make it with `tiltwatch kafka init`")
+        if numbers != known:
             await self._assign(consumer, numbers, place)
         await self._fetch(consumer)
         lost, self._lost = self._lost, 0

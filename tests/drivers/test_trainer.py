@@ -1,0 +1,326 @@
+"""A trainer over a stream in Redis: what it learns hangs on what it hears, and not on how often it dies."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis import Redis
+
+from detector.drivers import samples, trainer
+from detector.drivers.samples import RedisSamples
+from detector.drivers.streams import SAMPLES, TRAINER
+from detector.drivers.trainer import KINDS, Entry, Learning, Reading, SourceAway, alone, new_trainer
+from detector.drivers.valkey import Server
+from detector.errors import SettingsError
+from detector.language.features import packaged_catalogue
+from models.errors import RegistryError
+from models.ordering import Heard
+from models.registry import Registry
+from models.sample import Flag, Label, Sample
+from models.trainer import Trainer
+from tests.drivers.small import DAY_US, NOON_US, wait_for
+
+TILTWATCH = Path(sys.executable).with_name("tiltwatch")
+WHO = "whoever-it-is-0815"
+CATALOGUE = packaged_catalogue()
+GONE = "gone before it was heard"
+
+
+def told(seed: int = 1) -> list[Heard]:
+    """A few days of players of whom some exclude themselves, and more than a month later some days more."""
+    draw = random.Random(seed)
+    found: list[Heard] = []
+    for day in (0, 1, 2, 40, 41, 42):
+        for number in range(25):
+            at = NOON_US + day * DAY_US + number * 60_000_000
+            drawn = [None if draw.random() < 0.1 else draw.lognormvariate(1, 1) for _ in CATALOGUE.names]
+            player = f"{WHO}-{number}"
+            if day > 2 and number % 5 == 0:
+                continue
+            if number % 7 == 0:
+                found.append(Flag(player=player, at=at, score=40.0))
+            found.append(
+                Sample(player=player, at=at, moment="deposit", catalogue=CATALOGUE.id, values=tuple(drawn))
+            )
+        if day == 2:
+            found += [
+                Label(
+                    player=f"{WHO}-{number}",
+                    at=at + DAY_US // 4 + number,
+                    source="self_exclusion",
+                    harmed=True,
+                    about=at + DAY_US // 4 + number,
+                )
+                for number in range(0, 25, 5)
+            ]
+    return found
+
+
+def put(redis: Redis, heard: list[Heard]) -> None:
+    """What a detector hands out."""
+    with redis.pipeline() as pipe:
+        for each in heard:
+            pipe.xadd(SAMPLES, {"s": msgspec.json.encode(each)})
+        pipe.execute()
+
+
+def learning(url: str, folder: Path, every_s: float = 3600.0) -> Learning:
+    return Learning(Registry(folder), RedisSamples(url), packaged_catalogue, lambda: NOON_US, every_s=every_s)
+
+
+def finish(one: Learning) -> None:
+    """Learn all there is, and end in order."""
+    while one.step():
+        pass
+    stop = threading.Event()
+    stop.set()
+    one.run(stop)
+
+
+def cards(folder: Path) -> list[str]:
+    """The scorecards that were registered, in their order, by hash of their bytes."""
+    return [each.card_sha256 for each in Registry(folder).book().entries]
+
+
+def kept(folder: Path) -> Trainer:
+    found = Registry(folder).load_state(Trainer.restore)
+    assert found is not None
+    return found
+
+
+def harm_of(one: Trainer) -> list[bytes]:
+    return [one.scorecard(kind, [], 0.001).to_json() for kind in KINDS]
+
+
+@pytest.fixture
+def undisturbed(valkey: Server, redis: Redis, tmp_path: Path) -> Path:
+    """The registry of a trainer that nothing happened to; what it heard is on the stream."""
+    put(redis, told())
+    finish(learning(valkey.url, tmp_path / "undisturbed"))
+    redis.xgroup_setid(SAMPLES, TRAINER, "0")
+    return tmp_path / "undisturbed"
+
+
+def test_challengers_are_registered_day_by_day_and_nothing_is_put_in_force(undisturbed: Path) -> None:
+    book = Registry(undisturbed).book()
+    assert {each.what for each in book.history} == {"registered"}
+    assert {each.by for each in book.history} == {"trainer"}
+    assert {each.kind for each in book.entries} == set(KINDS)
+    # Of the first day nothing is told before the second begins, and the last one's samples are not settled.
+    days = {(each.trained_until or 0) // DAY_US - NOON_US // DAY_US for each in book.entries}
+    assert days == {1, 2, 40, 41}
+    assert all(each.role == "challenger" for each in book.entries)
+    report = kept(undisturbed).report(draws=1)
+    assert report.data.answered["self_exclusion:harmed"] > 0
+    assert any(name.startswith("silence") and count for name, count in report.data.answered.items())
+    assert GONE not in report.data.dropped
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_trainer_that_is_lost_again_and_again_learns_the_same(
+    valkey: Server, undisturbed: Path, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is lost with memory is heard again, and what was kept is not."""
+    monkeypatch.setattr(samples, "BATCH", 11)
+    draw = random.Random(seed)
+    folder = tmp_path / "disturbed"
+    one = learning(valkey.url, folder)
+    while one.step():
+        chance = draw.random()
+        if chance < 0.3:
+            one.keep()
+        elif chance < 0.5:
+            one = learning(valkey.url, folder)  # whatever the one before knew and did not keep is gone
+    finish(one)
+    assert cards(folder) == cards(undisturbed)
+    assert harm_of(kept(folder)) == harm_of(kept(undisturbed))
+
+
+def test_the_command_survives_being_killed_and_names_nobody(
+    valkey: Server, undisturbed: Path, redis: Redis, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    first, rest = told()[:60], told()[60:]
+    redis.delete(SAMPLES)
+    put(redis, first)
+    environment = os.environ | {"TILTWATCH_REDIS_URL": valkey.url, "TILTWATCH_LOG_LEVEL": "debug"}
+    command = [TILTWATCH, "models", "learn", "--registry", folder, "--every", "0.1"]
+    with (tmp_path / "log").open("wb") as log:
+        one = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            wait_for(lambda: (folder / "registry.json").exists(), 60)
+            put(redis, rest)
+        finally:
+            one.send_signal(signal.SIGKILL)
+            one.wait()
+        one = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            wait_for(lambda: redis.xinfo_groups(SAMPLES)[0]["lag"] == 0, 60)
+            one.terminate()
+            assert one.wait(30) == 0
+        finally:
+            one.kill()
+    assert cards(folder) == cards(undisturbed)
+    said = (tmp_path / "log").read_text()
+    assert "challengers are registered" in said
+    assert "Traceback" not in said
+    assert WHO not in said
+
+
+class TestWhatIsNotHeard:
+    def test_what_was_gone_is_told_and_counted(
+        self, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(samples, "BATCH", 20)
+        put(redis, told())
+        one = learning(valkey.url, tmp_path / "r")
+        one.step()
+        one.keep()
+        redis.xtrim(SAMPLES, maxlen=len(told()) - 33, approximate=False)
+        one = learning(valkey.url, tmp_path / "r")
+        finish(one)
+        assert '"lost":13' in log.getvalue().replace(" ", "")
+        assert kept(tmp_path / "r").report(draws=1).data.dropped[GONE] == 13
+        one = learning(valkey.url, tmp_path / "r")
+        finish(one)
+        assert kept(tmp_path / "r").report(draws=1).data.dropped[GONE] == 13, "it is told once"
+        assert WHO not in log.getvalue()
+
+    def test_what_cannot_be_read_holds_nothing_up(
+        self, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO
+    ) -> None:
+        for fields in ({"s": b"\xff"}, {"s": b'{"kind":"sample"}'}, {"x": b""}):
+            redis.xadd(SAMPLES, fields)  # type: ignore[arg-type]
+        put(redis, told()[:30])
+        finish(learning(valkey.url, tmp_path / "r"))
+        assert '"entries":3' in log.getvalue().replace(" ", "")
+        assert kept(tmp_path / "r").last_at is not None or kept(tmp_path / "r")._order.high_us > 0
+
+    def test_another_stream_is_read_from_its_beginning(
+        self, valkey: Server, redis: Redis, tmp_path: Path
+    ) -> None:
+        put(redis, told()[:30])
+        finish(learning(valkey.url, tmp_path / "r"))
+        redis.delete(SAMPLES)
+        redis.xadd(SAMPLES, {"s": msgspec.json.encode(told()[31])}, id="5-1")
+        found = RedisSamples(valkey.url).read(kept(tmp_path / "r").place)
+        assert [each.heard for each in found.entries] == [told()[31]]
+        assert found.lost == 0
+
+
+class Told:
+    """A source of what a test tells, an entry at a time."""
+
+    def __init__(self, heard: list[Heard]) -> None:
+        self.heard = heard
+        self.kept: list[int] = []
+        self.is_away = False
+
+    def read(self, place: object) -> Reading:
+        if self.is_away:
+            raise SourceAway("Gone")
+        assert isinstance(place, dict)
+        reached = place.get("told", 0)
+        entries = enumerate(self.heard[reached : reached + 10], reached + 1)
+        return Reading([Entry(each, {"told": number}) for number, each in entries])
+
+    def keep(self, place: object) -> None:
+        assert isinstance(place, dict)
+        self.kept.append(place["told"])
+
+
+def over(source: Told, folder: Path, catalogue: Callable[[], object] = packaged_catalogue) -> Learning:
+    return Learning(Registry(folder), source, catalogue, lambda: NOON_US)  # type: ignore[arg-type]
+
+
+def test_what_was_learned_from_a_log_is_not_learned_again(tmp_path: Path) -> None:
+    """The detector had handed out what the log tells, too; a verdict is heard whenever it comes."""
+    heard = told()
+    early = [each for each in heard if each.at < NOON_US + 10 * DAY_US]
+    from_log = new_trainer(CATALOGUE)
+    for each in early:
+        from_log.hear(each)
+    from_log.finish()
+    book = Registry(tmp_path / "r")
+    book.checkpoint(from_log.state(), NOON_US)
+    verdict = Label(player=f"{WHO}-3", at=NOON_US + DAY_US, source="verdict", harmed=True, about=NOON_US)
+    finish(over(Told([*early, verdict, *heard[len(early) :]]), tmp_path / "r"))
+    taken = kept(tmp_path / "r").report(draws=1).data.samples
+    finish(over(Told(heard), tmp_path / "live"))
+    assert taken == kept(tmp_path / "live").report(draws=1).data.samples
+
+
+def test_when_other_features_come_into_force_learning_begins_anew(tmp_path: Path, log: io.StringIO) -> None:
+    other = replace(CATALOGUE, features=CATALOGUE.features[1:], behaviour="0" * 64)
+    assert other.id != CATALOGUE.id
+    lies = [CATALOGUE]
+    changed = [
+        msgspec.structs.replace(each, catalogue=other.id, values=each.values[1:])
+        if isinstance(each, Sample)
+        else each
+        for each in told()
+    ]
+    source = Told([*told()[:80], *changed])
+    one = over(source, tmp_path / "r", lambda: lies[-1])
+    for _ in range(4):
+        one.step()
+    lies.append(other)
+    finish(one)
+    assert kept(tmp_path / "r").catalogue == other.id
+    assert kept(tmp_path / "r").place["told"] == len(source.heard)
+    assert {each.catalogue for each in Registry(tmp_path / "r").book().entries[-2:]} == {other.id}
+    assert "learning begins anew" in log.getvalue()
+
+
+def test_a_registry_that_somebody_writes_into_is_waited_for(
+    tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_IDLE_S", 0.0)
+    source = Told(told()[:40])
+    one = over(source, tmp_path / "r")
+    while one.step():
+        pass
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RegistryError("somebody else writes into this registry")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.book, "checkpoint", refuse)
+        one.keep()
+    assert source.kept == []
+    assert "could not be kept yet" in log.getvalue()
+    one.keep()
+    assert source.kept == [40]
+
+
+def test_a_source_that_is_away_is_waited_for(tmp_path: Path, log: io.StringIO) -> None:
+    source = Told(told()[:40])
+    source.is_away = True
+    one = over(source, tmp_path / "r")
+    stop = threading.Event()
+    thread = threading.Thread(target=one.run, args=(stop,))
+    thread.start()
+    wait_for(lambda: "cannot be read" in log.getvalue())
+    source.is_away = False
+    wait_for(lambda: one.trainer.place.get("told") == 40)
+    stop.set()
+    thread.join()
+    assert source.kept == [40]
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(SettingsError, match="another trainer"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass
