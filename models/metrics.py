@@ -122,10 +122,14 @@ def shift(before: Floats, now: Floats) -> float:
     """Return the population stability index of two histograms over the same bins.
 
     The symmetrised Kullback-Leibler divergence of their shares (Jeffreys 1946; Siddiqi 2006, who calls below
-    0.1 stable and above 0.25 shifted). Half a row is added to each bin, so that an empty one is not infinite.
+    0.1 stable and above 0.25 shifted). To each of the two is added half a row a bin that either fills,
+    spread as both together are: so an empty bin is not infinite, and few rows of the same are no shift.
     """
     if not before.sum() > 0 or not now.sum() > 0:
         return float("nan")
-    old = (before + 0.5) / (before + 0.5).sum()
-    new = (now + 0.5) / (now + 0.5).sum()
+    pooled = before / before.sum() + now / now.sum()
+    filled = pooled > 0
+    added = 0.5 * filled.sum() * pooled[filled] / pooled.sum()
+    old = (before[filled] + added) / (before.sum() + added.sum())
+    new = (now[filled] + added) / (now.sum() + added.sum())
     return float(((new - old) * np.log(new / old)).sum())

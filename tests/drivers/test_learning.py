@@ -54,8 +54,9 @@ class InPieces(LogReader):
 
 
 def read(log: Path, few: int | None) -> list[Sample | Label]:
-    with InPieces(str(log)) as reader:
-        reader.few = few
+    reader = InPieces(str(log))
+    reader.few = few
+    with reader:
         return list(samples_of(reader, DETECTION))
 
 

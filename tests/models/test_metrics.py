@@ -95,3 +95,6 @@ def test_a_shift_is_nought_of_the_same_and_large_of_another() -> None:
     assert metrics.shift(before, np.array([10.0, 100, 190, 0])) > 0.25
     assert np.isfinite(metrics.shift(before, np.array([0.0, 0, 0, 50])))
     assert np.isnan(metrics.shift(before, np.zeros(4)))
+    # However few: what never changes has not shifted in a week of which there is only a beginning.
+    always = np.array([2000.0, 0, 0, 0])
+    assert metrics.shift(always, always / 1000) == pytest.approx(0)

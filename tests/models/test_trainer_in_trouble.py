@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import msgspec
+
 from models.evaluation import Report
+from models.harm import LogisticCard
 from models.labels import DAY_US
+from models.sample import Label, Sample
 from models.trainer import Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream
 
 
 def logistic() -> Trainer:
     return Trainer(FEATURES, "cat", kinds=("logistic",), baselines=BASELINES)
+
+
+@cache
+def told(flipped: float = 0.0) -> Report:
+    """The report of the usual stream, a share of its labels on somebody else."""
+    return fed(logistic(), list(stream(flipped=flipped))).report(draws=5)
 
 
 def auc(report: Report, name: str) -> float:
@@ -19,8 +31,7 @@ def auc(report: Report, name: str) -> float:
 
 
 def test_flipped_labels_cost_accuracy_and_the_report_shows_it() -> None:
-    clean = fed(logistic(), list(stream())).report(draws=5)
-    poisoned = fed(logistic(), list(stream(flipped=0.3))).report(draws=5)
+    clean, poisoned = told(), told(0.3)
     assert 0.5 < auc(poisoned, "logistic") < auc(clean, "logistic")
 
 
@@ -39,6 +50,52 @@ def test_missing_features_leave_it_working_and_are_told() -> None:
     assert all(0.35 < each.unknown < 0.45 for each in holes.drift)
     assert 0.35 < holes.score("net loss alone").unknown < 0.45
     assert auc(holes, "logistic") > 0.55
+
+
+def test_what_never_changes_or_is_never_known_teaches_nothing_and_the_report_shows_it() -> None:
+    # Sessions are never known, and the last never changes.
+    odd = [
+        msgspec.structs.replace(each, values=(*each.values[:2], None, 7.0))
+        if isinstance(each, Sample)
+        else each
+        for each in stream()
+    ]
+    flat = fed(logistic(), odd)
+    report = flat.report(draws=5)
+    assert auc(report, "logistic") > 0.6
+    sessions, noise = report.drift[2:]
+    assert (sessions.unknown, noise.unknown) == (1, 0)
+    for each in (sessions, noise):
+        assert each.changes == []
+        assert max(index for _, index in each.weeks) < 1e-9
+    harm = flat.scorecard("logistic", [], 0.01).harm
+    assert isinstance(harm, LogisticCard)
+    assert abs(harm.weights[3]) < 1e-6
+
+
+def test_labels_of_nobody_that_is_known_are_counted_and_change_nothing_else() -> None:
+    plain = told()
+    strangers = [
+        Label(player="nobody", at=day * DAY_US, source=source, harmed=True, about=day * DAY_US)
+        for day in range(20, 60)
+        for source in ("self_exclusion", "rg_event")
+    ]
+    mixed = sorted([*stream(), *strangers], key=lambda each: each.at)
+    report = fed(logistic(), mixed).report(draws=5)
+    assert report.data.labels_unknown_player == plain.data.labels_unknown_player + len(strangers)
+    assert report.scores == plain.scores
+    assert report.drift == plain.drift
+
+
+def test_a_poisoned_stream_is_seen_beside_the_clean_one_in_every_measure() -> None:
+    """Three labels of ten on somebody else: less is known of whom, and what is said of harm is less sure."""
+    clean, poisoned = (told(flipped).score("logistic") for flipped in (0.0, 0.3))
+    assert clean.pr_auc.value is not None
+    assert poisoned.pr_auc.value is not None
+    assert poisoned.pr_auc.value < clean.pr_auc.value
+    assert poisoned.calibration_error is not None
+    assert poisoned.calibration_error < 0.1, "probabilities are still those of what is said to be harm"
+    assert all(week.alert_rate is not None for week in poisoned.weeks)
 
 
 def test_nothing_is_said_to_have_changed_where_nothing_has() -> None:
