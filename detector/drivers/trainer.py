@@ -7,6 +7,7 @@ in force: it registers challengers, and people promote.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -184,7 +185,7 @@ class Learning:
     clock
         Tells the wall clock, in µs since the epoch, for what the registry writes down.
     every_s
-        How often the state is kept; rarer where that takes long.
+        How often the state is kept, from the first that is heard on; rarer where that takes long.
     """
 
     book: Registry
@@ -196,7 +197,7 @@ class Learning:
     trainer: Trainer = field(init=False)
     _catalogue: Catalogue = field(init=False)
     _changed: bool = False
-    _kept_at: float = 0.0
+    _kept_at: float = -math.inf
     _took_s: float = 0.0
     _looked_at: float = -_LOOK_S
     _strange: int = 0
@@ -220,7 +221,6 @@ class Learning:
         if self.trainer.last_at is not None and not self.trainer.place:
             # It has learned from a log; what that log told comes by here too.
             self.trainer.place = {_KNOWN: self.trainer.hear_again()}
-        self._kept_at = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Learn until `stop` is set; what was learned is then kept, and registered."""

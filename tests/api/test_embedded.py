@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,14 @@ from redis import Redis
 
 from api.demo.keys import issue_keys
 from api.embedded import embedded, run, serve, serving
+from api.learning.running import registry_of
+from api.processes import kept_beside
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError
+from models.registry import Registry
+from models.trainer import Trainer
 from tests.api.serving import As
 from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
 
@@ -33,7 +39,9 @@ from tests.drivers.small import MINUTE_US, event, is_gone, wait_for, write_rules
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="tw") as home:
-        yield Settings(data_dir=Path(home), port=0, rules_dir=write_rules(tmp_path), log_format="json")
+        # A trainer takes seconds to begin, and only one test is about it.
+        rules = write_rules(tmp_path)
+        yield Settings(data_dir=Path(home), port=0, rules_dir=rules, log_format="json", learn=False)
 
 
 @asynccontextmanager
@@ -98,6 +106,41 @@ async def test_a_killed_detector_shows_and_another_takes_over(settings: Settings
     with embedded(settings) as running:
         async with over_http(settings, running.redis_url) as client:
             assert len((await until(client, "/v1/alerts"))["items"]) == 1
+
+
+def trainers() -> set[int | None]:
+    """The processes of trainers that run beside this one."""
+    return {each.pid for each in multiprocessing.active_children() if each.name == "trainer"}
+
+
+async def test_a_trainer_learns_beside_it_and_nothing_hangs_on_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started again when it dies, and ends in order with the rest, what it learned being kept."""
+    monkeypatch.setattr("api.embedded.kept_beside", partial(kept_beside, again_s=0.1))
+    lock = registry_of(settings) / "trainer.lock"
+    settings = settings.model_copy(update={"learn": True})
+    with embedded(settings) as running:
+        async with over_http(settings, running.redis_url) as client:
+            await until(client, "/readyz")
+            (first,) = trainers()
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            wait_for(lambda: trainers() - {first})
+            assert not lock.exists(), "before there is anything to learn from nothing is made"
+            for each in three_deposits("p1"):
+                sent = await client.post(
+                    "/v1/events", content=each, headers={"content-type": "application/json"}
+                )
+                assert sent.status_code == 202
+        wait_for(lock.exists, 60)
+        assert running.detector.is_alive()
+        with Redis.from_url(running.redis_url) as redis:
+            groups: Any = redis.xinfo_groups
+            wait_for(lambda: groups("tw:samples")[0]["entries-read"], 60)
+    kept = Registry(registry_of(settings)).load_state(Trainer.restore)
+    assert kept is not None
+    assert kept.place["tw:samples count"] > 0
 
 
 ALONE = """
