@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from detector.drivers.embedded import EmbeddedDetector, Options
 from detector.drivers.learning import heard_of
 from detector.drivers.lines import LogReader
 from detector.drivers.rulesets import RuleSet, read_rule_set
-from detector.drivers.streams import SAMPLES, TRAINER
+from detector.drivers.streams import SAMPLES, TRAINER, order_of
 from detector.drivers.valkey import Server
 from detector.events.money import Currencies
 from detector.language.pack import default_pack
@@ -86,11 +87,13 @@ def test_it_is_kept_for_the_trainer_but_not_without_end(
         catch_up(redis, send(redis, *(event(f"e{n}", player=f"p{n}") for n in range(90))))
         catch_up(redis, send(redis, event("f")))
         assert redis.xlen(SAMPLES) == 91, "nobody has learned from them"
-        reached = redis.xrange(SAMPLES)[49][0]  # type: ignore[index]
+        entries: Any = redis.xrange(SAMPLES)
+        reached = entries[49][0]
         redis.xgroup_setid(SAMPLES, TRAINER, reached)
         catch_up(redis, send(redis, event("g")))
         catch_up(redis, send(redis, event("h")))
-        assert redis.xrange(SAMPLES, count=1)[0][0] > reached  # type: ignore[index]
+        first: Any = redis.xrange(SAMPLES, count=1)
+        assert order_of(first[0][0]) > order_of(reached)
         for n in range(10):
             catch_up(redis, send(redis, *(event(f"i{n}-{m}", player=f"p{m}") for m in range(50))))
         catch_up(redis, send(redis, event("j")))

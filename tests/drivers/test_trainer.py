@@ -155,7 +155,7 @@ def test_the_command_survives_being_killed_and_names_nobody(
     redis.delete(SAMPLES)
     put(redis, first)
     environment = os.environ | {"TILTWATCH_REDIS_URL": valkey.url, "TILTWATCH_LOG_LEVEL": "debug"}
-    command = [TILTWATCH, "models", "learn", "--registry", folder, "--every", "0.1"]
+    command: list[str | Path] = [TILTWATCH, "models", "learn", "--registry", folder, "--every", "0.1"]
     with (tmp_path / "log").open("wb") as log:
         one = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
