@@ -32,6 +32,8 @@ from models.scorecard import Scorecard
 T = TypeVar("T")
 
 RIVER = version("river")
+CHALLENGERS_KEPT = 8
+"""Of how many of the latest entries the trainer's state is kept; scorecards are kept for good."""
 
 
 class Registry:
@@ -129,6 +131,11 @@ class Registry:
                 f"and {RIVER} is installed"
             )
         path = self.folder / "states" / f"{kept.state_sha256}.pickle"
+        if id_ is not None and not path.exists():
+            raise UnknownArtefact(
+                f"{path}: not there; of challengers that were never in force only the latest "
+                f"{CHALLENGERS_KEPT} keep their trainer's state"
+            )
         return restore(self._checked(path, kept.state_sha256))
 
     # Writing.
@@ -178,13 +185,18 @@ class Registry:
         return entry
 
     def checkpoint(self, state: bytes, at_us: int) -> str:
-        """Keep a trainer's state as the latest, and return its SHA-256. The one before is removed."""
+        """Keep a trainer's state as the latest, and return its SHA-256.
+
+        The one before is removed, and so are those of challengers that were never in force, but for the
+        latest CHALLENGERS_KEPT: a state holds all that waits for its answer, and a challenger comes each day.
+        """
         state_sha = sha256(state).hexdigest()
         with self._writing() as book:
             self._write(self.folder / "states" / f"{state_sha}.pickle", state)
             kept = Checkpoint(state_sha256=state_sha, river=RIVER, at=at_us)
             self._save(book, checkpoint=kept)
-            needed = {state_sha, *(each.state_sha256 for each in book.entries)}
+            once = [each for each in book.entries if each.effective_from is not None]
+            needed = {state_sha, *(each.state_sha256 for each in (*once, *book.entries[-CHALLENGERS_KEPT:]))}
             for path in (self.folder / "states").glob("*.pickle"):
                 if path.stem not in needed:
                     path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from models.book import Book, Entry
 from models.errors import Frozen, ModelError, NotBetter, OtherVersion, RegistryError, UnknownArtefact
 from models.evaluation import Interval
 from models.learners import Learners
-from models.registry import Registry
+from models.registry import CHALLENGERS_KEPT, Registry
 
 BETTER = Interval(value=0.05, low=0.01, high=0.09)
 MAYBE = Interval(value=0.05, low=-0.01, high=0.11)
@@ -215,3 +215,15 @@ def test_nobody_else_may_look_into_the_folder(registry: Registry) -> None:
     for path in (registry.folder, *registry.folder.rglob("*")):
         if path.name != "registry.lock":
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_old_challengers_that_were_never_in_force_keep_their_scorecard_alone(registry: Registry) -> None:
+    first = register(registry, 0)
+    promote(registry, first, 100, None)
+    later = [register(registry, number) for number in range(1, CHALLENGERS_KEPT + 2)]
+    registry.checkpoint(b"latest", 200)
+    assert registry.load_state(bytes, first.id) == pickle.dumps(0)
+    assert registry.load_state(bytes, later[1].id) == pickle.dumps(2)
+    assert registry.card(later[0].id) == card(1)
+    with pytest.raises(UnknownArtefact, match="never in force"):
+        registry.load_state(bytes, later[0].id)
