@@ -97,7 +97,7 @@ class Drift:
             where = _bin(self._edges[place], value)
             counts[place][where] += 1
             window = self._windows[place]
-            window.update(where / _BINS)  # type: ignore[no-untyped-call]
+            window.update(where / _BINS)  # type: ignore[no-untyped-call]  # River has no types
             if window.drift_detected:
                 self._changes[place].append(at_us)
                 del self._changes[place][:-_CHANGES_KEPT]

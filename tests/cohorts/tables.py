@@ -67,7 +67,7 @@ def write_rule(
 
 
 def written(folder: Path, *args: object, **keys: object) -> Rule:
-    return load_rule(write_rule(folder, *args, **keys))  # type: ignore[arg-type]
+    return load_rule(write_rule(folder, *args, **keys))  # type: ignore[arg-type]  # keys by name
 
 
 def cohort(

@@ -37,7 +37,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / COHORTS_FILE
     path.write_bytes(written(tables))
     assert read_cohorts(path).tables == sorted(tables, key=lambda each: each.from_us)
-    assert read_cohorts(path).ids == cohorts_beside(tmp_path).ids  # type: ignore[union-attr]
+    assert read_cohorts(path).ids == cohorts_beside(tmp_path).ids  # type: ignore[union-attr]  # it lies there
     assert len(set(read_cohorts(path).ids)) == 3
     assert max(map(len, path.read_bytes().splitlines())) < 120, "a cohort a line"
 

@@ -41,7 +41,7 @@ def detector(url: str, found: RuleSet, *, keep_samples: bool = True, **options: 
         url,
         lambda: judged_by.engine(keep_records=True),
         Currencies(),
-        Options(lease_s=1.0, **options),  # type: ignore[arg-type]
+        Options(lease_s=1.0, **options),  # type: ignore[arg-type]  # options by name
     )
 
 
