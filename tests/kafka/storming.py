@@ -319,9 +319,7 @@ def players_after(number: int, records: Iterable[Line]) -> dict[bytes, bytes]:
     """What the changelog of a partition holds after these records, had nothing ever happened to it."""
     kept: dict[bytes, bytes] = {}
     rules = read_rule_set(default_pack(), Currencies())
-    detection = Detection(
-        rules.rules, Currencies(), None, read_places(None, None, {}), rules.scoring, rules.ladder
-    )
+    detection = Detection.of(rules, Currencies(), None, read_places(None, None, {}), keep_samples=True)
     partition = Partition(
         number,
         lambda stored: detection.engine(keep_records=True, stored=stored),
