@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from models.evaluation import Interval
+from models.report import Interval
 
 Role = Literal["champion", "challenger", "retired"]
 Deed = Literal["registered", "promoted", "rolled_back", "frozen", "unfrozen"]

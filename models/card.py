@@ -7,10 +7,11 @@ claimed that was not measured, and what could not be measured says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from models.bias import Share
 from models.book import Entry
-from models.evaluation import Gaps, Interval, Report, ScoreReport, instant
+from models.report import Gaps, Interval, Report, ScoreReport
 
 UNKNOWN = "not measured"
 UNSET = "never"
@@ -60,7 +61,7 @@ first, beside the rules and never instead of them.
 def _data(report: Report) -> str:
     data = report.data
     span = (
-        f"from {instant(data.first_at)} to {instant(data.last_at)}"
+        f"from {_day(data.first_at)} to {_day(data.last_at)}"
         if data.first_at is not None and data.last_at is not None
         else "of no time"
     )
@@ -159,10 +160,10 @@ def _drift(report: Report) -> str:
     for each in report.drift:
         largest = max((index for _, index in each.weeks), default=None)
         latest = each.weeks[-1][1] if each.weeks else None
-        changes = f"{len(each.changes)}, the last on {instant(each.changes[-1])}" if each.changes else "none"
+        changes = f"{len(each.changes)}, the last on {_day(each.changes[-1])}" if each.changes else "none"
         rows.append((f"`{each.feature}`", _number(latest), _number(largest), changes))
     seen = [
-        (name, ", ".join(instant(at) for at in changes[-3:]) or "none")
+        (name, ", ".join(_day(at) for at in changes[-3:]) or "none")
         for name, changes in report.data.changes.items()
     ]
     return "\n\n".join(
@@ -231,8 +232,8 @@ def _artefact(entry: Entry, report: Report) -> str:
         ("river", entry.river),
         ("seed", str(report.seed)),
         ("role", entry.role),
-        ("registered", instant(entry.created)),
-        ("in force from", UNSET if entry.effective_from is None else instant(entry.effective_from)),
+        ("registered", _day(entry.created)),
+        ("in force from", UNSET if entry.effective_from is None else _day(entry.effective_from)),
     ]
     return "\n\n".join(["## Artefact", _table(("what", "value"), rows)])
 
@@ -274,3 +275,8 @@ def _percent(value: float | None) -> str:
 
 def _more(one: float | None, other: float | None) -> bool:
     return one is not None and other is not None and one >= other
+
+
+def _day(at_us: int) -> str:
+    """The UTC day of an instant."""
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).date().isoformat()

@@ -26,7 +26,7 @@ import msgspec
 
 from models.book import FORMAT, Book, Change, Checkpoint, Entry
 from models.errors import Frozen, NotBetter, OtherVersion, RegistryError, UnknownArtefact
-from models.evaluation import Interval
+from models.report import Interval
 from models.scorecard import Scorecard
 
 T = TypeVar("T")

@@ -18,11 +18,12 @@ from models import evaluation
 from models.bias import Bias
 from models.drift import DailyChanges, Drift
 from models.errors import TrainerError
-from models.evaluation import METHOD, Data, Interval, Report
+from models.evaluation import METHOD
 from models.harm import Kind
 from models.labels import DAY_US, Answer, LabelTerms, Waiting, WaitingRoom, compact, loose
 from models.learners import Learners
 from models.ordering import Heard, InOrder
+from models.report import Data, Interval, Report
 from models.rows import Rows
 from models.sample import Label, Sample
 from models.scorecard import Scorecard

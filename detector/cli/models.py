@@ -31,15 +31,15 @@ from detector.engine.places import read_places
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Rates
-from detector.ladder.ladder import ladder_beside
-from detector.language.features import catalogue_beside
+from detector.ladder.load import LADDERS
+from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
-from detector.score.scoring import scoring_beside
+from detector.score.load import SCORES
 from models.sample import Label
 
 if TYPE_CHECKING:
-    from models.evaluation import Interval, Report
     from models.registry import Registry
+    from models.report import Interval, Report
     from models.trainer import Trainer
 
 app = typer.Typer(
@@ -82,14 +82,14 @@ def train(
     """Learn from a log in the order of its time, testing each prediction before learning from it."""
     currencies = read_currencies(own)
     folder = rules or default_pack()
-    catalogue = catalogue_beside(folder)
+    catalogue = FEATURES.of(folder)
     detection = Detection(
         [rule for rule in load_pack(folder, currencies).rules if rule.status == "live"],
         currencies,
         Rates.read(rates, currencies) if rates is not None else None,
         read_places(places, jurisdiction),
-        scoring_beside(folder),
-        ladder_beside(folder),
+        SCORES.of(folder),
+        LADDERS.of(folder),
         catalogue,
         read_scorecards(folder),
         cohorts=cohorts_beside(folder),

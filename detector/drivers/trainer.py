@@ -29,8 +29,8 @@ from models.sample import Label, Sample
 
 if TYPE_CHECKING:  # River, on which these stand, takes seconds to import
     from models.book import Entry as Registered
-    from models.evaluation import ScoreReport
     from models.registry import Registry
+    from models.report import ScoreReport
     from models.trainer import Trainer
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ import pytest
 from models import plots
 from models.book import Entry
 from models.card import card
-from models.evaluation import Report
+from models.report import Report
 from models.trainer import Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream
 

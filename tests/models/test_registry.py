@@ -12,9 +12,9 @@ import pytest
 
 from models.book import Book, Entry
 from models.errors import Frozen, ModelError, NotBetter, OtherVersion, RegistryError, UnknownArtefact
-from models.evaluation import Interval
 from models.learners import Learners
 from models.registry import CHALLENGERS_KEPT, Registry
+from models.report import Interval
 
 BETTER = Interval(value=0.05, low=0.01, high=0.09)
 MAYBE = Interval(value=0.05, low=-0.01, high=0.11)

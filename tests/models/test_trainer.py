@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from models.errors import TrainerError
-from models.evaluation import Report
 from models.harm import Kind
 from models.labels import DAY_US
 from models.registry import Registry
+from models.report import Report
 from models.sample import Label, Sample
 from models.trainer import Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream

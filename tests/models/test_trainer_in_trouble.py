@@ -6,9 +6,9 @@ from functools import cache
 
 import msgspec
 
-from models.evaluation import Report
 from models.harm import LogisticCard
 from models.labels import DAY_US
+from models.report import Report
 from models.sample import Label, Sample
 from models.trainer import Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream
