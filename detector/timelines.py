@@ -14,7 +14,7 @@ from detector.engine.plan import is_closing
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Currencies, Rates
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from detector.language.rule import ExpectedAlert, Rule, Timeline
 from detector.players.player import LONG_AGO
 
@@ -42,7 +42,7 @@ def run_timeline(
 ) -> Run:
     """Take a timeline through an engine of its own; ValueError for an event that it refuses."""
     currencies = currencies or Currencies()
-    catalogue = packaged_catalogue() if timeline.scores else None
+    catalogue = FEATURES.packaged if timeline.scores else None
     scorers = () if catalogue is None else ((LONG_AGO, _Said(catalogue.id, dict(timeline.scores))),)
     engine = Engine(
         [rule],

@@ -45,7 +45,7 @@ from detector.drivers.detection import Detection
 from detector.drivers.learning import heard_of
 from detector.events.instants import micros
 from detector.events.money import Currencies
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
 from detector.simulator import Config, Truth, arrivals, truths
 from detector.simulator.harm import MODERATE
@@ -278,7 +278,7 @@ def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> tuple[Table, d
     end_us = start_us + days * DAY_US
     known_us = end_us + HORIZON * DAY_US
     courses = {truth.player: Course.of(truth) for truth in truths(config, known_us)}
-    catalogue, currencies = packaged_catalogue(), Currencies()
+    catalogue, currencies = FEATURES.packaged, Currencies()
     rules = [rule for rule in load_pack(default_pack(), currencies).rules if rule.status == "live"]
     agents, scores, order = Agents(courses, seed), Scores(catalogue, seed), InOrder()
     for heard in heard_of(Simulated(config, end_us), Detection(rules, currencies, catalogue=catalogue)):
@@ -421,11 +421,11 @@ def compared(by_seed: dict[int, pd.DataFrame], measure: str) -> pd.DataFrame:
 
 def named(names: list[str]) -> dict[str, str]:
     """The scores that tables show, by the name of the feature that some of them are."""
-    said = {name: name for name in names if name not in (*FEATURES, IN_FORCE)}
+    said = {name: name for name in names if name not in (*COLUMNS, IN_FORCE)}
     return said | {feature: title for title, feature in ALONE.items()}
 
 
-FEATURES = list(packaged_catalogue().names)
+COLUMNS = list(FEATURES.packaged.names)
 
 
 def report(results: dict[int, tuple[Measured, dict[str, int]]]) -> None:
@@ -439,7 +439,7 @@ def report(results: dict[int, tuple[Measured, dict[str, int]]]) -> None:
         print(f"\n{policy}: means over seeds\n\n{mean.loc[list(shown)].rename(shown).round(3).to_string()}")
         for measure in MEASURES:
             gaps = compared(by_seed, measure)
-            best = mean.loc[FEATURES, measure].fillna(-np.inf).idxmax()
+            best = mean.loc[COLUMNS, measure].fillna(-np.inf).idxmax()
             rows = {name: title for name, title in shown.items() if name != COMBINED}
             rows |= {best: f"{best}, the best feature in hindsight"} if best not in rows else {}
             table = gaps.loc[list(rows)].rename(rows).round(3).to_string()

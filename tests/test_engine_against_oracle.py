@@ -22,10 +22,11 @@ from detector.engine.engine import Engine
 from detector.engine.places import Places
 from detector.events.decode import Decoder, Refusal
 from detector.events.money import Currencies, Rates
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from detector.language.pack import load_rules, packs_dir
 from detector.language.rule import Rule
-from detector.score.scoring import Scoring, read_scoring
+from detector.score.load import SCORES
+from detector.score.scoring import Scoring
 from tests.oracle import Books, run
 from tests.oracle.history import SECOND, instant
 from tests.oracle.random_logs import IN_GRACE, ROUGH, ZONES, Shape, random_log, rates, settled, within_grace
@@ -102,12 +103,12 @@ def own_scoring() -> Scoring:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "score.yml"
         yaml.dump(BOOKS.scoring, path)
-        return read_scoring(path)
+        return SCORES.load(path)
 
 
 def replayed(rules: Sequence[Rule], lines: Iterable[bytes], seed: int) -> dict[Told, Alert]:
     """The engine's alerts; it is ticked never, at random or always, and at the end."""
-    engine = Engine(rules, PLACES, RATES, CURRENCIES, scoring=own_scoring(), ladder=packaged_ladder())
+    engine = Engine(rules, PLACES, RATES, CURRENCIES, scoring=own_scoring(), ladder=LADDERS.packaged)
     decoder = Decoder(CURRENCIES)
     ticks, often = Random(seed), (0, 0.1, 1)[seed % 3]
     for line in lines:

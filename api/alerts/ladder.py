@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from detector.drivers.streams import RULES
 from detector.errors import RuleErrors
-from detector.ladder.ladder import Ladder, ladder_beside
+from detector.ladder.ladder import Ladder
+from detector.ladder.load import LADDERS
 from detector.language.pack import default_pack
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ class LadderInForce:
         running: Any = await self._redis.hget(RULES, "set")
         if self._known is None or self._known[0] != running:
             try:
-                self._known = running, await asyncio.to_thread(ladder_beside, self._folder)
+                self._known = running, await asyncio.to_thread(LADDERS.of, self._folder)
             except RuleErrors:
                 if self._known is None:
                     raise

@@ -16,7 +16,7 @@ from detector.drivers.kafka.samples import KafkaSamples
 from detector.drivers.samples import RedisSamples
 from detector.drivers.trainer import EVERY_S, Learning, Source, SourceAway, alone, be_modest
 from detector.errors import SettingsError, TiltwatchError
-from detector.language.features import catalogue_beside
+from detector.language.features import FEATURES
 from detector.language.pack import default_pack
 from models.errors import ModelError
 
@@ -89,6 +89,6 @@ def _learn(
     try:
         book = Registry(registry or registry_of(settings))
         with alone(book.folder):
-            Learning(book, source, lambda: catalogue_beside(rules), wall_clock_us, every_s).run(stop)
+            Learning(book, source, lambda: FEATURES.of(rules), wall_clock_us, every_s).run(stop)
     except ModelError as error:
         raise TiltwatchError(str(error)) from None

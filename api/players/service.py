@@ -22,7 +22,8 @@ from detector.language.pack import default_pack, load_pack
 from detector.language.rule import Rule
 from detector.score.case import make_case
 from detector.score.explain import explain
-from detector.score.scoring import Scoring, scoring_beside
+from detector.score.load import SCORES
+from detector.score.scoring import Scoring
 from detector.score.standing import Risk
 
 
@@ -42,7 +43,7 @@ class Grounds:
         known = self._known
         if known is None or known[0] != running:
             rules = load_pack(self._folder, self._currencies).rules
-            known = running, {rule.id: rule for rule in rules}, scoring_beside(self._folder)
+            known = running, {rule.id: rule for rule in rules}, SCORES.of(self._folder)
             self._known = known
         return known[1], known[2]
 

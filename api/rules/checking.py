@@ -11,7 +11,7 @@ from detector.cohorts import check as cohorts
 from detector.drivers.rulesets import rule_set_id
 from detector.errors import Finding, InputError
 from detector.events.money import Currencies
-from detector.ladder.check import LADDERS
+from detector.ladder.load import LADDERS
 from detector.language.load import read_rule
 from detector.language.pack import check, rule_files
 from detector.score import check as score
@@ -52,13 +52,13 @@ def _tested(folder: Path, currencies: Currencies) -> list[Finding]:
     for path in rule_files(folder):
         reading = read_rule(path, currencies)
         found += reading.findings
-        if reading.rule is None:
+        if reading.found is None:
             continue
-        can_run = can_run or reading.rule.status in ("live", "shadow")
-        for timeline in reading.rule.tests:
+        can_run = can_run or reading.found.status in ("live", "shadow")
+        for timeline in reading.found.tests:
             found += [
                 Finding(reading.path, timeline.line, 1, message)
-                for message in check_timeline(reading.rule, timeline, currencies)
+                for message in check_timeline(reading.found, timeline, currencies)
             ]
     return found if found or can_run else [Finding(str(folder / "."), 1, 1, "no rule is live or in shadow")]
 

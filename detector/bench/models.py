@@ -13,7 +13,7 @@ from detector.drivers.lines import LogReader
 from detector.drivers.replay import replay_log
 from detector.errors import StateError
 from detector.events.money import Currencies
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
 from detector.players.player import LONG_AGO
 from models.scorecard import Scorecard
@@ -29,8 +29,8 @@ def measure(plan: Plan) -> list[Row]:
     plan.tell(f"simulating {config.events:,} events")
     with log_file(config) as path:
         plan.tell("learning from them")
-        card, samples = _learned(path, Detection(rules, currencies, catalogue=packaged_catalogue()))
-        scored = Detection(rules, currencies, catalogue=packaged_catalogue(), scorecards=((LONG_AGO, card),))
+        card, samples = _learned(path, Detection(rules, currencies, catalogue=FEATURES.packaged))
+        scored = Detection(rules, currencies, catalogue=FEATURES.packaged, scorecards=((LONG_AGO, card),))
         found: dict[str, int] = {}
 
         def replayed(name: str, detection: Detection) -> Callable[[], float]:
@@ -71,7 +71,7 @@ def _learned(path: str | Path, detection: Detection) -> tuple[Scorecard, int]:
     # River takes seconds to import, and whoever measures something else does not need it.
     from models.trainer import Trainer
 
-    catalogue = packaged_catalogue()
+    catalogue = FEATURES.packaged
     trainer = Trainer(catalogue.names, catalogue.id, kinds=("logistic",))
     with LogReader(str(path)) as log:
         for each in heard_of(log, detection):

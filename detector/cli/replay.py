@@ -36,12 +36,12 @@ from detector.drivers.scorecards import read_scorecards
 from detector.engine.places import read_places
 from detector.errors import InputError
 from detector.events.money import Rates
-from detector.ladder.ladder import ladder_beside
-from detector.language.features import catalogue_beside
+from detector.ladder.load import LADDERS
+from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
 from detector.mapping.catalogue import find_mapping
-from detector.score.scoring import scoring_beside
+from detector.score.load import SCORES
 
 
 def command(
@@ -93,9 +93,9 @@ def command(
         currencies,
         table,
         read_places(places, jurisdiction),
-        scoring_beside(folder_of_rules),
-        ladder_beside(folder_of_rules),
-        catalogue_beside(folder_of_rules),
+        SCORES.of(folder_of_rules),
+        LADDERS.of(folder_of_rules),
+        FEATURES.of(folder_of_rules),
         read_scorecards(folder_of_rules),
         cohorts=cohorts_beside(folder_of_rules),
     )

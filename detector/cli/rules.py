@@ -13,14 +13,15 @@ from detector.cli.options import OwnCurrencies, read_currencies
 from detector.cohorts import check as cohorts
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies, Rates
-from detector.ladder.check import LADDERS
+from detector.ladder.load import LADDERS
 from detector.language.features import FEATURES
-from detector.language.load import Reading, read_rule
+from detector.language.load import RuleReading, read_rule
 from detector.language.pack import check as check_rules
 from detector.language.pack import packs_dir, rule_files, write_lock
 from detector.language.rule import Rule
 from detector.language.source import Mapping, Node, Scalar, read_file, read_source
 from detector.score import check as score
+from detector.score.load import SCORES
 
 app = typer.Typer(name="rules", help="Check, test, show and compare rules.", no_args_is_help=True)
 
@@ -66,13 +67,13 @@ def run_tests(
     where = read_places(places)
     for reading in _readings(wanted, currencies):
         findings += reading.findings
-        if reading.rule is None:
+        if reading.found is None:
             continue
-        for timeline in reading.rule.tests:
+        for timeline in reading.found.tests:
             timelines += 1
             findings += [
                 Finding(reading.path, timeline.line, 1, message)
-                for message in check_timeline(reading.rule, timeline, currencies, table, where)
+                for message in check_timeline(reading.found, timeline, currencies, table, where)
             ]
     _stop_on(findings)
     typer.echo(f"{_count(wanted)}, {timelines} timelines: all alert as expected")
@@ -80,7 +81,7 @@ def run_tests(
 
 def _beside(path: Path) -> list[Path]:
     """What is checked as rules are and is none."""
-    beside = (score.SCORES, LADDERS, FEATURES)
+    beside = (SCORES, LADDERS, FEATURES)
     return [*(file for each in beside for file in each.files(path)), *cohorts.files(path)]
 
 
@@ -106,8 +107,8 @@ def show(
         raise typer.BadParameter(f'no rule "{rule_id}"; there are: {known}', param_hint="ID")
     reading = read_rule(found[0], read_currencies(own))
     _stop_on(reading.findings)
-    if reading.rule is not None:
-        _print(reading.rule, _written(found[0]))
+    if reading.found is not None:
+        _print(reading.found, _written(found[0]))
 
 
 @app.command()
@@ -121,7 +122,7 @@ def lock(
     """Write lock.json, which remembers what each version of a rule does."""
     try:
         chosen = folder or _packs()
-        beside = score.SCORES.to_lock(chosen) | LADDERS.to_lock(chosen) | FEATURES.to_lock(chosen)
+        beside = SCORES.to_lock(chosen) | LADDERS.to_lock(chosen) | FEATURES.to_lock(chosen)
         typer.echo(f"wrote {write_lock(chosen, read_currencies(own), beside=beside)}")
     except RuleErrors as error:
         _stop_on(error.findings)
@@ -153,7 +154,7 @@ def _packs() -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _readings(paths: list[Path], currencies: Currencies) -> list[Reading]:
+def _readings(paths: list[Path], currencies: Currencies) -> list[RuleReading]:
     files = dict.fromkeys(file for path in paths for file in rule_files(path))
     return [read_rule(file, currencies) for file in files]
 
@@ -161,7 +162,7 @@ def _readings(paths: list[Path], currencies: Currencies) -> list[Reading]:
 def _loaded(path: Path, currencies: Currencies) -> dict[str, Rule]:
     readings = _readings([path], currencies)
     _stop_on([finding for reading in readings for finding in reading.findings])
-    return {reading.rule.id: reading.rule for reading in readings if reading.rule is not None}
+    return {reading.found.id: reading.found for reading in readings if reading.found is not None}
 
 
 def _count(paths: list[Path]) -> str:

@@ -34,7 +34,7 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
             continue
         for path in rule_files(file.parent):
             reading = read_rule(path, currencies or Currencies(), tests=False)
-            if reading.rule is None or reading.rule.status != "live":
+            if reading.found is None or reading.found.status != "live":
                 continue
             findings += [
                 reading.finding_at(
@@ -42,7 +42,7 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
                     f"the latest table of {file} has no cohorts of this: "
                     "build it anew with `tiltwatch cohorts build`",
                 )
-                for asked in reading.rule.percentiles
+                for asked in reading.found.percentiles
                 if asked.key not in latest.quantities
             ]
     return sorted(set(findings))

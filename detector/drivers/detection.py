@@ -14,10 +14,12 @@ from detector.drivers.scorecards import Scorecards
 from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
-from detector.ladder.ladder import Ladder, packaged_ladder
+from detector.ladder.ladder import Ladder
+from detector.ladder.load import LADDERS
 from detector.language.features import Catalogue
 from detector.language.rule import Rule
-from detector.score.scoring import Scoring, packaged_scoring
+from detector.score.load import SCORES
+from detector.score.scoring import Scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class Detection:
             "currencies": vars(self.currencies),
             "rates": None if self.rates is None else vars(self.rates),
             "places": None if self.places is None else vars(self.places),
-            "score.yml": (self.scoring or packaged_scoring()).behaviour,
-            "ladder.yml": (self.ladder or packaged_ladder()).behaviour,
+            "score.yml": (self.scoring or SCORES.packaged).behaviour,
+            "ladder.yml": (self.ladder or LADDERS.packaged).behaviour,
             "cohorts.json": None if self.cohorts is None else self.cohorts.ids,
             "features.yml": None if self.catalogue is None else self.catalogue.behaviour,
             "scorecards": [(since, card.id) for since, card in self.scorecards],

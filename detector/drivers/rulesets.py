@@ -25,13 +25,15 @@ from detector.drivers.scorecards import Scorecards, read_scorecards, scorecard_f
 from detector.drivers.streams import RULES
 from detector.errors import InputError, SettingsError, TiltwatchError
 from detector.events.money import Currencies
-from detector.ladder.ladder import LADDER_FILE, Ladder, ladder_beside
-from detector.language.features import FEATURES_FILE, Catalogue, catalogue_beside
+from detector.ladder.ladder import LADDER_FILE, Ladder
+from detector.ladder.load import LADDERS
+from detector.language.features import FEATURES, FEATURES_FILE, Catalogue
 from detector.language.pack import load_rules, packs_dir, rule_files
 from detector.language.rule import Rule
 from detector.language.source import Fault, Scalar, read_file, read_source
 from detector.language.source import Mapping as Node
-from detector.score.scoring import SCORE_FILE, Scoring, scoring_beside
+from detector.score.load import SCORES
+from detector.score.scoring import SCORE_FILE, Scoring
 
 log = structlog.get_logger()
 
@@ -107,9 +109,9 @@ def read_rule_set(folder: Path, currencies: Currencies) -> RuleSet:
     for _ in range(_TRIES):
         before = rule_set_id(folder)
         rules = [each for each in load_rules(folder, currencies) if each.status in ("live", "shadow")]
-        scoring, ladder = scoring_beside(folder), ladder_beside(folder)
+        scoring, ladder = SCORES.of(folder), LADDERS.of(folder)
         cohorts = cohorts_beside(folder)
-        catalogue, scorecards = catalogue_beside(folder), read_scorecards(folder)
+        catalogue, scorecards = FEATURES.of(folder), read_scorecards(folder)
         faces = [_face(rule) for rule in rules]
         if rule_set_id(folder) == before:
             break

@@ -15,7 +15,7 @@ import msgspec
 from detector.drivers.files import replaced
 from detector.errors import InputError
 from detector.events.instants import micros, rfc3339_ms
-from detector.language.features import Catalogue, catalogue_beside
+from detector.language.features import FEATURES, Catalogue
 from models.errors import ModelError
 from models.scorecard import Scorecard
 
@@ -55,7 +55,7 @@ def read_scorecards(folder: Path) -> Scorecards:
 
 def _read_all(folder: Path) -> list[tuple[int, Scorecard, Path]]:
     files = scorecard_files(folder)
-    catalogue = catalogue_beside(folder) if files else None
+    catalogue = FEATURES.of(folder) if files else None
     found = sorted(((*_read_one(path), path) for path in files), key=lambda each: (each[0], each[1].id))
     for _, card, path in found:
         if catalogue is not None and card.catalogue == catalogue.id:

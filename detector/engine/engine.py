@@ -33,7 +33,8 @@ from detector.events.identity import fingerprint, identity
 from detector.events.instants import HOUR_US, micros, to_datetime
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, AnyEvent, Bet, PlayerProfile, Void
-from detector.ladder.ladder import Ladder, packaged_ladder
+from detector.ladder.ladder import Ladder
+from detector.ladder.load import LADDERS
 from detector.language.features import Catalogue
 from detector.language.rule import Rule
 from detector.players.player import (
@@ -47,7 +48,8 @@ from detector.players.player import (
 )
 from detector.players.sessions import session_joined, session_of
 from detector.players.summary import NO_BALANCE
-from detector.score.scoring import Scoring, packaged_scoring
+from detector.score.load import SCORES
+from detector.score.scoring import Scoring
 from detector.score.standing import Risk
 
 GRACE_US = 15 * MINUTE_US
@@ -136,8 +138,8 @@ class Engine:
         self.judges = Judges(rules, self.plan, currencies, codes, flush, cohorts)
         self.rater = Rater(
             self.judges.rules,
-            scoring or packaged_scoring(),
-            ladder or packaged_ladder(),
+            scoring or SCORES.packaged,
+            ladder or LADDERS.packaged,
             self._around.places,
         )
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from detector.errors import RuleErrors
-from detector.language.pack import packs_dir
 
 LADDER_FILE = "ladder.yml"
 DEFAULT = "default"
@@ -77,25 +72,3 @@ class Ladder:
         """
         least = None if band is None else self.jurisdiction(jurisdiction).least.get(band)
         return respond if least is None else max(respond, least)
-
-
-def read_ladder(path: Path | str) -> Ladder:
-    """Return what a ladder.yml holds; raise RuleErrors with every finding, by line and column."""
-    from detector.ladder.load import read  # load makes a Ladder
-
-    reading = read(Path(path))
-    if reading.ladder is None:
-        raise RuleErrors(reading.findings)
-    return reading.ladder
-
-
-def ladder_beside(folder: Path | str) -> Ladder:
-    """Return the ladder of a folder of rules: its own ladder.yml, else the packaged one."""
-    own = Path(folder) / LADDER_FILE
-    return read_ladder(own) if own.is_file() else packaged_ladder()
-
-
-@cache
-def packaged_ladder() -> Ladder:
-    """Return the ladder that comes with tiltwatch."""
-    return read_ladder(packs_dir() / LADDER_FILE)

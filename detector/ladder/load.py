@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import TypeVar
 
-from detector.errors import Finding
 from detector.ladder.actions import ACTIONS, HUMAN, LEVELS, RESTRICTING, SUPPRESSING
-from detector.ladder.ladder import DEFAULT, Jurisdiction, Ladder, Rung
+from detector.ladder.ladder import DEFAULT, LADDER_FILE, Jurisdiction, Ladder, Rung
 from detector.language import source
+from detector.language.beside import Beside
 from detector.language.literals import read_duration_us, write_duration
-from detector.language.pack import Locked
 from detector.language.parse import suggestion
+from detector.language.reading import Reading, read_version
 from detector.language.rule import SEVERITIES
-from detector.language.source import Fault, Node, Sequence, read_file, read_source, shorten, single
+from detector.language.source import Fault, Node, Sequence, shorten, single
 from detector.language.syntax import Place
 
 MINUTE_US = 60_000_000
@@ -32,61 +29,23 @@ SUPPRESSED_FROM = "L2"
 REVIEWED_FROM = "L3"
 
 _NAME = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
-_VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _BESIDE = ("version", "why")
 _OWN_KEYS = ("least", "again", "within", "sources")
 _RUNG_KEYS = ("title", "actions", "expires", "marketing", "sources")
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Reading:
-    """What came of reading one ladder.yml: `ladder` is None where `findings` say why.
-
-    `places` are those of its top keys.
-    """
-
-    path: str
-    ladder: Ladder | None = None
-    findings: list[Finding] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-
-    @property
-    def locked(self) -> Locked | None:
-        """What the lock remembers of it."""
-        return None if self.ladder is None else Locked(self.ladder.version, self.ladder.behaviour)
-
-    def finding(self, key: str, message: str) -> Finding:
-        """Return a finding at a key of the file, or at its start if it lacks the key."""
-        place = self.places.get(key, Place(1, 1))
-        return Finding(self.path, place.line, place.column, message)
-
-
-def read(path: Path) -> Reading:
-    """Read one ladder.yml; never raises for what the file holds."""
-    reading = Reading(str(path))
-    try:
-        root = read_source(read_file(path), "ladder")
-    except Fault as fault:
-        reading.findings.append(Finding(reading.path, fault.place.line, fault.place.column, fault.message))
-        return reading
-    reading.places.update((key.text, key.place) for key, _ in root)
-    reading.ladder = _Loader(root, reading).ladder()
-    reading.findings.sort()
-    return reading
 
 
 class _Loader:
     """Reads the default first, then what each jurisdiction has otherwise; goes on behind each fault."""
 
-    def __init__(self, root: source.Mapping, reading: Reading) -> None:
+    def __init__(self, root: source.Mapping, reading: Reading[Ladder]) -> None:
         self._root = root
         self._reading = reading
+        self._tell = reading.tell
+        self._made = reading.made
 
     def ladder(self) -> Ladder | None:
-        version = self._read(self._root, "version", _version)
-        default = self._read(self._root, DEFAULT, lambda node: self._jurisdiction(DEFAULT, node, None))
+        version = self._made(self._root.get("version"), read_version)
+        default = self._made(self._root.get(DEFAULT), lambda node: self._jurisdiction(DEFAULT, node, None))
         found: dict[str, Jurisdiction] = {} if default is None else {DEFAULT: default}
         for needed in ("version", DEFAULT):
             if self._root.get(needed) is None:
@@ -97,7 +56,7 @@ class _Loader:
         for key, node in self._root:
             if key.text in (*_BESIDE, DEFAULT):
                 continue
-            with self._told():
+            with self._reading.told():
                 if not _NAME.fullmatch(key.text):
                     near = suggestion(key.text, (*_BESIDE, DEFAULT))
                     raise Fault(
@@ -108,29 +67,6 @@ class _Loader:
         if self._reading.findings or version is None:
             return None
         return Ladder(version, found, self._reading.path, _behaviour(found))
-
-    # How findings are gathered
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn a fault into a finding and go on behind it."""
-        try:
-            yield
-        except Fault as fault:
-            self._tell(fault.place, fault.message)
-
-    def _tell(self, place: Place, message: str) -> None:
-        finding = Finding(self._reading.path, place.line, place.column, message)
-        if finding not in self._reading.findings:
-            self._reading.findings.append(finding)
-
-    def _read(self, mapping: source.Mapping, key: str, make: Callable[[Node], T]) -> T | None:
-        """Return what `make` makes of a key's value, None where it is absent or at fault."""
-        node = mapping.get(key)
-        if node is not None:
-            with self._told():
-                return make(node)
-        return None
 
     def _keys(self, mapping: source.Mapping, known: tuple[str, ...]) -> None:
         for key, _ in mapping:
@@ -147,12 +83,12 @@ class _Loader:
             for needed in (*LEVELS, "least", "again"):
                 if own.get(needed) is None:
                     self._tell(own.place, f"`{needed}` is missing: every jurisdiction may rest on it")
-        sources = self._read(own, "sources", _texts) or ()
+        sources = self._made(own.get("sources"), _texts) or ()
         if not sources and default is not None:
             self._tell(own.place, f'{name} names no `sources`; "(start)" stands for our own proposal')
-        within_us = self._read(own, "within", lambda each: _span_us(each, MINUTE_US, 30 * DAY_US))
-        least = self._read(own, "least", self._least)
-        again_us = self._read(own, "again", lambda each: _span_us(each, MINUTE_US, 30 * DAY_US))
+        within_us = self._made(own.get("within"), lambda each: _span_us(each, MINUTE_US, 30 * DAY_US))
+        least = self._made(own.get("least"), self._least)
+        again_us = self._made(own.get("again"), lambda each: _span_us(each, MINUTE_US, 30 * DAY_US))
         rungs: dict[str, Rung] = {}
         places: dict[str, Place] = {}
         for level in LEVELS:
@@ -162,7 +98,7 @@ class _Loader:
             rung = base
             if node_of_level is not None:
                 rung = None
-                with self._told():
+                with self._reading.told():
                     rung = self._rung(level, node_of_level, base)
             if rung is None:
                 continue
@@ -205,11 +141,11 @@ class _Loader:
         """Read one level, what it leaves out coming from `base`."""
         own = _mapping(node)
         self._keys(own, _RUNG_KEYS)
-        actions = self._read(own, "actions", self._actions)
-        title = self._read(own, "title", single)
-        sources = self._read(own, "sources", _texts)
-        expires_us = self._read(own, "expires", lambda each: _span_us(each, MINUTE_US, LONGEST_US))
-        marketing_us = self._read(own, "marketing", lambda each: _span_us(each, DAY_US, LONGEST_US))
+        actions = self._made(own.get("actions"), self._actions)
+        title = self._made(own.get("title"), single)
+        sources = self._made(own.get("sources"), _texts)
+        expires_us = self._made(own.get("expires"), lambda each: _span_us(each, MINUTE_US, LONGEST_US))
+        marketing_us = self._made(own.get("marketing"), lambda each: _span_us(each, DAY_US, LONGEST_US))
         for key, found in (("title", title), ("actions", actions), ("sources", sources)):
             if not found and base is None and own.get(key) is None:
                 self._tell(node.place, f"`{key}` is missing")
@@ -225,7 +161,7 @@ class _Loader:
     def _actions(self, node: Node) -> dict[str, int]:
         found: dict[str, int] = {}
         for key, value in _mapping(node):
-            with self._told():
+            with self._reading.told():
                 if key.text not in ACTIONS:
                     near = suggestion(key.text, ACTIONS)
                     raise Fault(key.place, f'no action "{shorten(key.text)}"{near}')
@@ -289,13 +225,6 @@ def _mapping(node: Node) -> source.Mapping:
     return node
 
 
-def _version(node: Node) -> int:
-    text = single(node)
-    if not _VERSION.fullmatch(text):
-        raise Fault(node.place, "a version is a whole number from 1 up")
-    return int(text)
-
-
 def _texts(node: Node) -> tuple[str, ...]:
     if not isinstance(node, Sequence) or not node.items:
         raise Fault(node.place, "`sources` is a list of at least one text")
@@ -331,3 +260,11 @@ def _behaviour(jurisdictions: Mapping[str, Jurisdiction]) -> str:
     }
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load(root: source.Mapping, reading: Reading[Ladder]) -> Ladder | None:
+    return _Loader(root, reading).ladder()
+
+
+LADDERS = Beside(LADDER_FILE, "ladder", _load, "ladder")
+"""The ladder beside the rules."""

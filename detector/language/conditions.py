@@ -31,7 +31,7 @@ from detector.language.parse import (
     offset_of,
     suggestion,
 )
-from detector.language.source import Fault, Scalar, shorten
+from detector.language.source import Fault, Scalar, Unsaid, shorten
 from detector.language.syntax import (
     Age,
     Arithmetic,
@@ -50,10 +50,6 @@ from detector.language.syntax import (
     SessionAge,
     kind_of,
 )
-
-
-class Unsaid(Fault):
-    """A fault that follows from one already told, so that it is not told again."""
 
 
 @dataclass(slots=True)

@@ -5,28 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TypeVar
 
-from detector.errors import Finding, RuleErrors
 from detector.events.money import Currencies
 from detector.events.vocabulary import SESSION_SUMMARY
 from detector.language import source
 from detector.language.beside import Beside
-from detector.language.conditions import Scope, Unsaid
+from detector.language.conditions import Scope
 from detector.language.kinds import SPOKEN
-from detector.language.pack import Locked, packs_dir
 from detector.language.parse import MAX_LENGTH, RESERVED, suggestion
+from detector.language.reading import Reading, read_sources, read_version
 from detector.language.source import (
     Fault,
     Node,
     Scalar,
-    Sequence,
-    read_file,
-    read_source,
     scalar,
     shorten,
     single,
@@ -38,7 +31,6 @@ from detector.language.syntax import (
     Kind,
     Negation,
     Percentile,
-    Place,
     Quantity,
     Score,
     SessionAge,
@@ -59,7 +51,6 @@ MOMENTS = ("deposit", SESSION_SUMMARY)
 """The events at which features are computed."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _KEYS = ("version", "why", "features")
 _FEATURE_KEYS = ("formula", "title", "unit", "own", "sources")
 _OWN_UNITS = {Kind.MONEY: "money", Kind.DURATION: "hours"}
@@ -109,66 +100,14 @@ class Catalogue:
         return tuple(feature.name for feature in self.features)
 
 
-def read_catalogue(path: Path | str) -> Catalogue:
-    """The catalogue of a file; RuleErrors with every finding, by line and column."""
-    written = read(Path(path))
-    if written.catalogue is None:
-        raise RuleErrors(written.findings)
-    return written.catalogue
-
-
-def catalogue_beside(folder: Path | str) -> Catalogue:
-    """The catalogue of a folder of rules: its own features.yml, else the packaged one."""
-    own = Path(folder) / FEATURES_FILE
-    return read_catalogue(own) if own.is_file() else packaged_catalogue()
-
-
-@cache
-def packaged_catalogue() -> Catalogue:
-    """The catalogue that comes with tiltwatch."""
-    return read_catalogue(packs_dir() / FEATURES_FILE)
-
-
-@dataclass(slots=True)
-class Reading:
-    """What came of reading one features.yml: `catalogue` is None where `findings` say why."""
-
-    path: str
-    catalogue: Catalogue | None = None
-    findings: list[Finding] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-
-    @property
-    def locked(self) -> Locked | None:
-        """What the lock remembers of it."""
-        return None if self.catalogue is None else Locked(self.catalogue.version, self.catalogue.behaviour)
-
-    def finding(self, key: str, message: str) -> Finding:
-        """A finding at a key of the file, or at its start if it lacks the key."""
-        place = self.places.get(key, Place(1, 1))
-        return Finding(self.path, place.line, place.column, message)
-
-
-def read(path: Path) -> Reading:
-    """Read one features.yml; never raises for what the file holds."""
-    reading = Reading(str(path))
-    try:
-        root = read_source(read_file(path), "catalogue")
-    except Fault as fault:
-        reading.findings.append(Finding(reading.path, fault.place.line, fault.place.column, fault.message))
-        return reading
-    reading.places.update((key.text, key.place) for key, _ in root)
-    reading.catalogue = _Loader(root, reading).catalogue()
-    reading.findings.sort()
-    return reading
-
-
 class _Loader:
     """Reads the features one by one and goes on behind each fault."""
 
-    def __init__(self, root: source.Mapping, reading: Reading) -> None:
+    def __init__(self, root: source.Mapping, reading: Reading[Catalogue]) -> None:
         self._root = root
         self._reading = reading
+        self._tell = reading.tell
+        self._made = reading.made
         self._scope = Scope(Currencies())
 
     def catalogue(self) -> Catalogue | None:
@@ -176,8 +115,11 @@ class _Loader:
             if key.text not in _KEYS:
                 near = suggestion(key.text, _KEYS)
                 self._tell(key.place, f'unknown key "{shorten(key.text)}"{near}')
-        version = self._read("version", self._root, _version)
-        entries = self._read("features", self._root, _entries) or ()
+        for needed in ("version", "features"):
+            if self._root.get(needed) is None:
+                self._tell(self._root.place, f"`{needed}` is missing")
+        version = self._made(self._root.get("version"), read_version)
+        entries = self._made(self._root.get("features"), _entries) or ()
         written = (node.get("formula") for _, node in entries if isinstance(node, source.Mapping))
         lengths = (len(each.text) for each in written if isinstance(each, Scalar))
         # A longer one is refused unread, and says so itself.
@@ -187,7 +129,7 @@ class _Loader:
         self._scope.coming = {key.text for key, _ in entries}
         features = []
         for key, node in entries:
-            with self._told():
+            with self._reading.told():
                 features.append(self._feature(key, node))
             self._scope.coming.discard(key.text)
             if key.text not in self._scope.lets:
@@ -225,8 +167,8 @@ class _Loader:
             " ".join(scalar(written).text.split()),
             self._needed("title", node, single),
             self._needed("unit", node, lambda unit: _unit(unit, kind_of(formula))),
-            self._read("own", node, _flag) or False,
-            self._needed("sources", node, _texts),
+            self._made(node.get("own"), _flag) or False,
+            self._needed("sources", node, read_sources),
         )
 
     def _formula(self, written: Scalar) -> Expression:
@@ -249,27 +191,6 @@ class _Loader:
             raise Fault(node.place, f"`{key}` is missing")
         return make(below)
 
-    def _read(self, key: str, node: source.Mapping, make: Callable[[Node], T]) -> T | None:
-        below = node.get(key)
-        if below is None and key in ("version", "features"):
-            self._tell(node.place, f"`{key}` is missing")
-        if below is not None:
-            with self._told():
-                return make(below)
-        return None
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except Unsaid:
-            pass
-        except Fault as fault:
-            self._tell(fault.place, fault.message)
-
-    def _tell(self, place: Place, message: str) -> None:
-        self._reading.findings.append(Finding(self._reading.path, place.line, place.column, message))
-
 
 def _entries(node: Node) -> tuple[tuple[Scalar, Node], ...]:
     if not isinstance(node, source.Mapping) or not node.entries:
@@ -277,13 +198,6 @@ def _entries(node: Node) -> tuple[tuple[Scalar, Node], ...]:
     if len(node.entries) > MAX_FEATURES:
         raise Fault(node.place, f"a catalogue has at most {MAX_FEATURES} features")
     return node.entries
-
-
-def _version(node: Node) -> int:
-    text = single(node)
-    if not _VERSION.fullmatch(text):
-        raise Fault(node.place, "a version is a whole number from 1 up")
-    return int(text)
 
 
 def _unit(node: Node, kind: Kind) -> str:
@@ -305,12 +219,6 @@ def _flag(node: Node) -> bool:
     return text == "yes"
 
 
-def _texts(node: Node) -> tuple[str, ...]:
-    if not isinstance(node, Sequence):
-        raise Fault(node.place, "`sources` is a list of texts")
-    return tuple(single(item) for item in node.items)
-
-
 def _nodes(formula: Expression) -> Iterator[Expression]:
     """A formula and what it is made of, but for the quantities of a habit."""
     yield formula
@@ -324,5 +232,9 @@ def _nodes(formula: Expression) -> Iterator[Expression]:
             yield from _nodes(argument)
 
 
-FEATURES = Beside(FEATURES_FILE, "features", read)
-"""The catalogue, as it is checked and locked."""
+def _load(root: source.Mapping, reading: Reading[Catalogue]) -> Catalogue | None:
+    return _Loader(root, reading).catalogue()
+
+
+FEATURES = Beside(FEATURES_FILE, "features", _load, "catalogue")
+"""The catalogue beside the rules."""

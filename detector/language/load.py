@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from detector.errors import Finding
 from detector.events.money import Currencies
 from detector.events.vocabulary import FIELDS, SESSION_SUMMARY
-from detector.language.conditions import Scope, Unsaid
+from detector.language.conditions import Scope
 from detector.language.literals import first_currency, read_duration_us
 from detector.language.meaning import behaviour
 from detector.language.params import read_param
 from detector.language.parse import MAX_LENGTH, RESERVED, suggestion
+from detector.language.reading import Reading, read_version
 from detector.language.respond import read_responses
 from detector.language.rule import (
     AUDIENCES,
@@ -34,8 +33,7 @@ from detector.language.source import (
     Node,
     Scalar,
     Sequence,
-    read_file,
-    read_source,
+    Unsaid,
     scalar,
     shorten,
     single,
@@ -56,34 +54,23 @@ _NEEDED = (
 _KEYS = (*_NEEDED, "why", "sources", "params", "let", "escalate", "remind", "tell", "tests")
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_VERSION = re.compile(r"[1-9][0-9]{0,5}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Reading:
-    """What came of reading one file.
+class RuleReading(Reading[Rule]):
+    """What came of reading one rule file.
 
-    `rule` is None where `findings` say why. `places` are those of the file's keys, and of params and lets as
-    "params.NAME" and "let.NAME"; `unused` are those of the latter that nothing in the rule names.
+    `places` are also those of params and lets, as "params.NAME" and "let.NAME"; `unused` are those of them
+    that nothing in the rule names.
     """
 
-    path: str
-    rule: Rule | None = None
-    findings: list[Finding] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
 
-    def finding(self, key: str, message: str) -> Finding:
-        """Return a finding at a key of the file, or at its start if it lacks the key."""
-        return self.finding_at(self.places.get(key, Place(1, 1)), message)
 
-    def finding_at(self, place: Place, message: str) -> Finding:
-        """Return a finding at a place of the file."""
-        return Finding(self.path, place.line, place.column, message)
-
-
-def read_rule(path: Path, currencies: Currencies, *, tests: bool = True) -> Reading:
+def read_rule(path: Path, currencies: Currencies, *, tests: bool = True) -> RuleReading:
     """Read one rule file; never raises for what the file holds.
 
     Parameters
@@ -91,21 +78,15 @@ def read_rule(path: Path, currencies: Currencies, *, tests: bool = True) -> Read
     tests
         Whether to read `tests` too. A rule runs without them, and then a fault in one is no finding.
     """
-    reading = Reading(str(path))
-    try:
-        root = read_source(read_file(path))
-    except Fault as fault:
-        reading.findings.append(reading.finding_at(fault.place, fault.message))
-        return reading
-    reading.rule = _Loader(path.stem, root, currencies, reading).rule(with_tests=tests)
-    reading.findings.sort()
+    reading = RuleReading(str(path))
+    reading.read("rule", lambda root: _Loader(path.stem, root, currencies, reading).rule(with_tests=tests))
     return reading
 
 
 class _Loader:
     """Reads the keys of one file in an order in which each finds what it needs."""
 
-    def __init__(self, stem: str, root: Mapping, currencies: Currencies, reading: Reading) -> None:
+    def __init__(self, stem: str, root: Mapping, currencies: Currencies, reading: RuleReading) -> None:
         self._stem = stem
         self._root = root
         self._currencies = currencies
@@ -117,7 +98,7 @@ class _Loader:
         # A longer one is refused unread, and says so itself.
         lengths = (len(source.text) for source in self._conditions())
         if sum(length for length in lengths if length <= MAX_LENGTH) > MAX_CONDITIONS:
-            self._tell_of(
+            self._reading.tell(
                 self._root.place, f"let, when and escalate have at most {MAX_CONDITIONS} characters"
             )
             return None
@@ -127,7 +108,7 @@ class _Loader:
         severity = self._choice("severity", SEVERITIES)
         values: dict[str, Any] = {
             "id": self._read("id", self._id),
-            "version": self._read("version", _version),
+            "version": self._read("version", read_version),
             "status": self._choice("status", STATUSES),
             "title": self._read("title", single),
             "category": self._choice("category", CATEGORIES),
@@ -150,9 +131,9 @@ class _Loader:
         if self._scope.asks_score and trigger and trigger.events not in (("deposit",), (SESSION_SUMMARY,)):
             place = self._reading.places.get("trigger", self._root.place)
             told = f"models score at deposits and at session ends: trigger on deposit or on {SESSION_SUMMARY}"
-            self._tell_of(place, f"{told} alone where a rule asks for score(…)")
+            self._reading.tell(place, f"{told} alone where a rule asks for score(…)")
         if len(self._scope.quantities) > MAX_QUANTITIES:
-            self._tell_of(self._root.place, f"a rule has at most {MAX_QUANTITIES} distinct quantities")
+            self._reading.tell(self._root.place, f"a rule has at most {MAX_QUANTITIES} distinct quantities")
         named = [*(f"params.{name}" for name in params), *(f"let.{name}" for name in lets)]
         self._reading.unused = [key for key in named if key.partition(".")[2] not in self._scope.used]
         if self._reading.findings:
@@ -161,42 +142,23 @@ class _Loader:
         rule = Rule(**values, lets=lets, params=params, currency=self._scope.currency, path=path)
         return replace(rule, behaviour=behaviour(rule))
 
-    # How findings are gathered
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn a fault into a finding and go on behind it."""
-        try:
-            yield
-        except Unsaid:
-            pass
-        except Fault as fault:
-            self._tell_of(fault.place, fault.message)
-
-    def _tell_of(self, place: Place, message: str) -> None:
-        self._reading.findings.append(self._reading.finding_at(place, message))
-
-    def _read(self, key: str, make: Callable[[Node], Any]) -> Any:
+    def _read(self, key: str, make: Callable[[Node], T]) -> T | None:
         """Return what `make` makes of a key's value, None where the key is absent, empty or at fault."""
         node = self._root.get(key)
-        if node is not None and not _is_empty(node):
-            with self._told():
-                return make(node)
-        return None
+        return None if node is None or _is_empty(node) else self._reading.made(node, make)
 
     # Plain keys
 
     def _check_keys(self) -> None:
         for key, node in self._root:
-            self._reading.places[key.text] = key.place
             if key.text not in _KEYS:
                 near = suggestion(key.text, _KEYS)
-                self._tell_of(key.place, f'unknown key "{shorten(key.text)}"{near}')
+                self._reading.tell(key.place, f'unknown key "{shorten(key.text)}"{near}')
             elif key.text in _NEEDED and _is_empty(node):
-                self._tell_of(key.place, f"`{key.text}` is empty")
+                self._reading.tell(key.place, f"`{key.text}` is empty")
         for needed in _NEEDED:
             if self._root.get(needed) is None:
-                self._tell_of(self._root.place, f"`{needed}` is missing")
+                self._reading.tell(self._root.place, f"`{needed}` is missing")
 
     def _id(self, node: Node) -> str:
         text = single(node)
@@ -216,13 +178,12 @@ class _Loader:
                 raise Fault(node.place, told + suggestion(text, choices))
             return text
 
-        found: str | None = self._read(key, make)
-        return found
+        return self._read(key, make)
 
     def _tell(self) -> dict[str, str]:
         told: dict[str, str] = {}
         for key, node in self._entries("tell"):
-            with self._told():
+            with self._reading.told():
                 if key.text not in LANGUAGES:
                     raise Fault(key.place, f"`tell` speaks {' and '.join(LANGUAGES)}")
                 if _is_empty(node):
@@ -246,7 +207,7 @@ class _Loader:
         params: dict[str, Param] = {}
         for key, node in self._entries("params"):
             self._reading.places[f"params.{key.text}"] = key.place
-            with self._told():
+            with self._reading.told():
                 _check_name(key, "a param")
                 params[key.text] = read_param(key.text, node, self._currencies)
             if key.text not in params:
@@ -261,7 +222,7 @@ class _Loader:
             self._scope.currency = self._scope.currency or currency
             if currency and currency != self._scope.currency:
                 told = f"{currency} in a rule of {self._scope.currency}: one currency a rule"
-                self._tell_of(param.value.place, told)
+                self._reading.tell(param.value.place, told)
         for source in self._conditions():
             self._scope.currency = self._scope.currency or first_currency(source.text)
 
@@ -277,7 +238,7 @@ class _Loader:
         for key, node in entries:
             name = key.text
             self._reading.places[f"let.{name}"] = key.place
-            with self._told():
+            with self._reading.told():
                 _check_name(key, "a let")
                 if name in self._scope.constants:
                     raise Fault(key.place, f'"{name}" is a param already')
@@ -293,7 +254,7 @@ class _Loader:
     def _escalate(self, base: str | None) -> dict[str, Expression]:
         levels: dict[str, Expression] = {}
         for key, node in self._entries("escalate"):
-            with self._told():
+            with self._reading.told():
                 if key.text not in SEVERITIES:
                     near = suggestion(key.text, SEVERITIES)
                     raise Fault(key.place, f"`escalate` names severities: {', '.join(SEVERITIES)}{near}")
@@ -391,7 +352,7 @@ class _Loader:
             return node.items
 
         for item in self._read("tests", make) or ():
-            with self._told():
+            with self._reading.told():
                 yield read_test(
                     item, severity or SEVERITIES[0], self._currencies, tuple(self._scope.percentiles)
                 )
@@ -402,13 +363,6 @@ def _check_name(key: Scalar, what: str) -> None:
         raise Fault(key.place, f"{what} is named by small letters, digits and _, at most 40")
     if key.text in RESERVED:
         raise Fault(key.place, f'"{key.text}" is a word of the language and cannot name {what}')
-
-
-def _version(node: Node) -> int:
-    text = single(node)
-    if not _VERSION.fullmatch(text):
-        raise Fault(node.place, "a version is a whole number from 1 up")
-    return int(text)
 
 
 def _texts(node: Node) -> tuple[str, ...]:

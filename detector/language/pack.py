@@ -12,7 +12,7 @@ import msgspec
 
 from detector.errors import Finding, RuleErrors
 from detector.events.money import Currencies
-from detector.language.load import LANGUAGES, Reading, read_rule
+from detector.language.load import LANGUAGES, RuleReading, read_rule
 from detector.language.rule import Rule
 from detector.language.source import MAX_BYTES
 
@@ -48,10 +48,7 @@ def default_pack() -> Path:
 
 def load_rule(path: Path | str, currencies: Currencies | None = None) -> Rule:
     """Return the rule of a file, its tests included; raise RuleErrors with every finding."""
-    reading = read_rule(Path(path), currencies or Currencies())
-    if reading.rule is None:
-        raise RuleErrors(reading.findings)
-    return reading.rule
+    return read_rule(Path(path), currencies or Currencies()).sound()
 
 
 def load_rules(folder: Path | str, currencies: Currencies | None = None) -> list[Rule]:
@@ -94,7 +91,7 @@ def check(paths: Iterable[Path], currencies: Currencies | None = None) -> list[F
     findings: list[Finding] = []
     for reading in _read_all(wanted, currencies, tests=True):
         findings += reading.findings
-        rule = reading.rule
+        rule = reading.found
         if rule is None or rule.status == "retired":
             continue
         findings += [
@@ -125,8 +122,8 @@ def write_lock(
     findings = [finding for reading in readings for finding in reading.findings]
     old = read_lock(path)
     for reading in readings:
-        if reading.rule is not None and reading.rule.status == "live":
-            findings += _against_lock(reading, reading.rule, old)
+        if reading.found is not None and reading.found.status == "live":
+            findings += _against_lock(reading, reading.found, old)
     if findings:
         raise RuleErrors(findings)
     locked = {rule.id: Locked(rule.version, rule.behaviour) for rule in _rules(readings)} | dict(beside or {})
@@ -157,27 +154,27 @@ def read_lock(path: Path) -> dict[str, Locked]:
         ) from None
 
 
-def _read_all(paths: Iterable[Path], currencies: Currencies | None, *, tests: bool) -> list[Reading]:
+def _read_all(paths: Iterable[Path], currencies: Currencies | None, *, tests: bool) -> list[RuleReading]:
     known = currencies or Currencies()
     readings = [read_rule(path, known, tests=tests) for path in paths]
     first: dict[str, str] = {}
     for reading in readings:
-        if reading.rule is None:
+        if reading.found is None:
             continue
-        rule_id = reading.rule.id
+        rule_id = reading.found.id
         if rule_id in first:
             reading.findings.append(reading.finding("id", f'the id "{rule_id}" is taken by {first[rule_id]}'))
-            reading.rule = None
+            reading.found = None
         else:
             first[rule_id] = reading.path
     return readings
 
 
-def _rules(readings: list[Reading]) -> list[Rule]:
-    return sorted((reading.rule for reading in readings if reading.rule), key=lambda rule: rule.id)
+def _rules(readings: list[RuleReading]) -> list[Rule]:
+    return sorted((reading.found for reading in readings if reading.found), key=lambda rule: rule.id)
 
 
-def _demands(reading: Reading, rule: Rule) -> list[Finding]:
+def _demands(reading: RuleReading, rule: Rule) -> list[Finding]:
     missing = []
     if not any(test.expect for test in rule.tests):
         missing.append(("tests", "a live rule needs a test that fires"))
@@ -195,7 +192,7 @@ def _demands(reading: Reading, rule: Rule) -> list[Finding]:
     return [reading.finding(key, message) for key, message in missing]
 
 
-def _against_lock(reading: Reading, rule: Rule, lock: dict[str, Locked]) -> list[Finding]:
+def _against_lock(reading: RuleReading, rule: Rule, lock: dict[str, Locked]) -> list[Finding]:
     told = changed(lock.get(rule.id), rule.version, rule.behaviour)
     return [] if told is None else [reading.finding("version", told)]
 

@@ -51,6 +51,10 @@ class Fault(Exception):  # noqa: N818  (it never leaves the package: a Finding i
         self.message = message
 
 
+class Unsaid(Fault):
+    """A fault that follows from one already told, so that it is not told again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A text with its place.

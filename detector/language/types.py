@@ -9,7 +9,7 @@ from lark import Token
 
 from detector.events.vocabulary import FIELDS, FieldKind
 from detector.language.cohort import percentile_of, takes_no_cohort
-from detector.language.conditions import ConditionTyper, Scope, Unsaid
+from detector.language.conditions import ConditionTyper, Scope
 from detector.language.kinds import (
     MEASURES,
     SPOKEN,
@@ -27,7 +27,7 @@ from detector.language.parse import (
     suggestion,
 )
 from detector.language.rule import MODELS
-from detector.language.source import Scalar, shorten
+from detector.language.source import Scalar, Unsaid, shorten
 from detector.language.syntax import (
     Expression,
     Habit,

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from detector.errors import Finding
 from detector.events.money import Currencies
-from detector.language.beside import Beside
 from detector.language.load import read_rule
 from detector.language.pack import packs_dir, rule_files
 from detector.language.parse import suggestion
+from detector.language.reading import Reading
 from detector.language.rule import SEVERITIES
-from detector.score.load import Written, read
-from detector.score.scoring import SCORE_FILE
-
-SCORES = Beside(SCORE_FILE, "score", read)
+from detector.score.load import SCORES
+from detector.score.scoring import Scoring
 
 
 def check(paths: Iterable[Path]) -> list[Finding]:
@@ -26,30 +24,31 @@ def check(paths: Iterable[Path]) -> list[Finding]:
     """
     wanted = list(paths)
     files = dict.fromkeys(file for each in wanted for file in SCORES.files(each))
-    about = [finding for file in files for finding in _about_rules(read(file))]
+    about = [finding for file in files for finding in _about_rules(SCORES.read(file))]
     return sorted({*SCORES.check(wanted), *about})
 
 
-def _about_rules(written: Written) -> list[Finding]:
+def _about_rules(reading: Reading[Scoring]) -> list[Finding]:
     """Findings on the rules it names."""
-    if written.scoring is None:
+    scoring = reading.found
+    if scoring is None:
         return []
-    own = {file.stem: file for file in rule_files(Path(written.path).parent)}
+    own = {file.stem: file for file in rule_files(Path(reading.path).parent)}
     known = {file.stem: file for file in rule_files(packs_dir())} | own
     findings = []
-    for rule_id in sorted({*written.scoring.rules, *written.scoring.asks_for_help}):
+    for rule_id in sorted({*scoring.rules, *scoring.asks_for_help}):
         if rule_id not in known:
             told = f'there is no rule "{rule_id}"{suggestion(rule_id, sorted(known))}'
-            findings.append(written.finding(f"rules.{rule_id}", told))
+            findings.append(reading.finding(f"rules.{rule_id}", told))
             continue
-        rule = read_rule(known[rule_id], Currencies(), tests=False).rule
+        rule = read_rule(known[rule_id], Currencies(), tests=False).found
         if rule is not None and rule.audience != "risk":
             told = f'"{rule_id}" never counts: its audience is {rule.audience}, not risk'
-            findings.append(written.finding(f"rules.{rule_id}", told))
-        elif rule is not None and rule_id in written.scoring.rules:
+            findings.append(reading.finding(f"rules.{rule_id}", told))
+        elif rule is not None and rule_id in scoring.rules:
             reached = [name for name in SEVERITIES if name == rule.severity or name in rule.escalate]
-            for name, weight in zip(SEVERITIES, written.scoring.rules[rule_id].weights, strict=True):
+            for name, weight in zip(SEVERITIES, scoring.rules[rule_id].weights, strict=True):
                 if weight is not None and name not in reached:
                     told = f'"{rule_id}" never reaches {name}, only {", ".join(reached)}'
-                    findings.append(written.finding(f"rules.{rule_id}", told))
+                    findings.append(reading.finding(f"rules.{rule_id}", told))
     return findings

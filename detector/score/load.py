@@ -5,31 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
-from detector.errors import Finding
+from detector.language.beside import Beside
 from detector.language.literals import read_duration_us
 from detector.language.load import LANGUAGES
-from detector.language.pack import Locked
 from detector.language.parse import suggestion
+from detector.language.reading import Reading, read_sources
 from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.language.source import (
     Fault,
     Mapping,
     Node,
     Sequence,
-    read_file,
-    read_source,
     shorten,
     single,
 )
-from detector.language.syntax import Place
 from detector.language.types import MAX_REACH_US
-from detector.score.scoring import BANDS, HIGHEST, READERS, Override, Scoring
+from detector.score.scoring import BANDS, HIGHEST, READERS, SCORE_FILE, Override, Scoring
 
 SHORTEST_HALF_LIFE_US = 3_600_000_000
 MAX_RULES = 500
@@ -48,55 +43,17 @@ _BESIDE_THE_MEANING = (
 )
 
 
-@dataclass(slots=True)
-class Written:
-    """What came of reading one score.yml: `scoring` is None where `findings` say why.
-
-    `places` are those of its top keys, and of the rules it names as "rules.ID".
-    """
-
-    path: str
-    scoring: Scoring | None = None
-    findings: list[Finding] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-
-    @property
-    def locked(self) -> Locked | None:
-        """What the lock remembers of it."""
-        return None if self.scoring is None else Locked(self.scoring.version, self.scoring.behaviour)
-
-    def finding(self, key: str, message: str) -> Finding:
-        """Return a finding at a key of the file, or at its start if it lacks the key."""
-        return self.finding_at(self.places.get(key, Place(1, 1)), message)
-
-    def finding_at(self, place: Place, message: str) -> Finding:
-        """Return a finding at a place of the file."""
-        return Finding(self.path, place.line, place.column, message)
-
-
-def read(path: Path) -> Written:
-    """Read one score.yml; never raises for what the file holds."""
-    written = Written(str(path))
-    try:
-        root = read_source(read_file(path))
-    except Fault as fault:
-        written.findings.append(written.finding_at(fault.place, fault.message))
-        return written
-    written.scoring = _Loader(root, written).scoring()
-    written.findings.sort()
-    return written
+T = TypeVar("T")
 
 
 class _Loader:
     """Reads the keys of one file and goes on behind each fault, so that all are told at once."""
 
-    def __init__(self, root: Mapping, written: Written) -> None:
+    def __init__(self, root: Mapping, reading: Reading[Scoring]) -> None:
         self._root = root
-        self._written = written
+        self._reading = reading
 
     def scoring(self) -> Scoring | None:
-        for key, _ in self._root:
-            self._written.places[key.text] = key.place
         self._mapped(self._root, "key", _KEYS, lambda _, value: value, needed=_NEEDED)
         values: dict[str, Any] = {
             "version": self._read("version", lambda node: _whole(node, 1, 999_999)),
@@ -110,36 +67,19 @@ class _Loader:
             # Behind `asks_for_help`: a rule named in both is told of at its weights.
             "rules": self._read("rules", self._rules) or {},
             "why": self._read("why", single) or "",
-            "sources": self._read("sources", _texts) or (),
+            "sources": self._read("sources", read_sources) or (),
         }
         values["money"], values["money_cap"] = self._read("money", self._money) or (None, None)
         values["words"], values["helps"] = self._read("words", self._words) or (None, None)
         self._check_money(values["edges"], values["money_cap"])
-        if self._written.findings:
+        if self._reading.findings:
             return None
-        scoring = Scoring(**values, path=self._written.path, behaviour="")
+        scoring = Scoring(**values, path=self._reading.path, behaviour="")
         return replace(scoring, behaviour=_behaviour(scoring))
 
-    # How findings are gathered
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn a fault into a finding and go on behind it."""
-        try:
-            yield
-        except Fault as fault:
-            self._tell_of(fault.place, fault.message)
-
-    def _tell_of(self, place: Place, message: str) -> None:
-        self._written.findings.append(self._written.finding_at(place, message))
-
-    def _read(self, key: str, make: Callable[[Node], Any]) -> Any:
+    def _read(self, key: str, make: Callable[[Node], T]) -> T | None:
         """Return what `make` makes of a top key's value, None where it is absent or at fault."""
-        node = self._root.get(key)
-        if node is not None:
-            with self._told():
-                return make(node)
-        return None
+        return self._reading.made(self._root.get(key), make)
 
     def _mapped(
         self,
@@ -155,7 +95,7 @@ class _Loader:
         found = {}
         meant = ""
         for key, value in node:
-            with self._told():
+            with self._reading.told():
                 if key.text not in known:
                     near = suggestion(key.text, known)
                     meant += near
@@ -165,7 +105,7 @@ class _Loader:
         for name in needed:
             # What is written almost right has been told of already.
             if name not in present and f'"{name}"' not in meant:
-                self._tell_of(node.place, f"`{name}` is missing")
+                self._reading.tell(node.place, f"`{name}` is missing")
         return found
 
     # The keys
@@ -206,7 +146,7 @@ class _Loader:
     def _check_money(self, edges: tuple[int, ...] | None, cap: int | None) -> None:
         if edges is not None and cap is not None and cap >= edges[-1]:
             told = f"money alone must not reach critical: its cap lies below that band's edge, {edges[-1]}"
-            self._written.findings.append(self._written.finding("money", told))
+            self._reading.findings.append(self._reading.finding("money", told))
 
     def _rules(self, node: Node) -> dict[str, Override]:
         if not isinstance(node, Mapping):
@@ -215,8 +155,8 @@ class _Loader:
             raise Fault(node.place, f"`rules` has at most {MAX_RULES} entries")
         found = {}
         for key, value in node:
-            self._written.places[f"rules.{key.text}"] = key.place
-            with self._told():
+            self._reading.places[f"rules.{key.text}"] = key.place
+            with self._reading.told():
                 found[_rule_id(key)] = self._override(value)
         return found
 
@@ -224,7 +164,7 @@ class _Loader:
         if not isinstance(node, Sequence):
             raise Fault(node.place, "`asks_for_help` is a list of rules' ids")
         for item in node.items:
-            self._written.places[f"rules.{_rule_id(item)}"] = item.place
+            self._reading.places[f"rules.{_rule_id(item)}"] = item.place
         return frozenset(map(_rule_id, node.items))
 
     def _override(self, node: Node) -> Override:
@@ -299,12 +239,6 @@ def _categories(node: Node) -> frozenset[str]:
     return frozenset(names)
 
 
-def _texts(node: Node) -> tuple[str, ...]:
-    if not isinstance(node, Sequence):
-        raise Fault(node.place, "`sources` is a list of texts")
-    return tuple(single(item) for item in node.items)
-
-
 def _behaviour(scoring: Scoring) -> str:
     """Return the SHA-256, in hex, of everything that makes a score what it is."""
     meaning: dict[str, Any] = {
@@ -319,3 +253,11 @@ def _behaviour(scoring: Scoring) -> str:
     }
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load(root: Mapping, reading: Reading[Scoring]) -> Scoring | None:
+    return _Loader(root, reading).scoring()
+
+
+SCORES = Beside(SCORE_FILE, "score", _load)
+"""The score beside the rules."""

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from detector.errors import RuleErrors
-from detector.language.pack import packs_dir
 
 SCORE_FILE = "score.yml"
 HIGHEST = 100
@@ -94,25 +89,3 @@ class Scoring:
     def name(self) -> str:
         """`score@version`, as the regulator's reading names it."""
         return f"score@{self.version}"
-
-
-def read_scoring(path: Path | str) -> Scoring:
-    """Return what a score.yml holds; raise RuleErrors with every finding, by line and column."""
-    from detector.score.load import read  # load makes a Scoring
-
-    written = read(Path(path))
-    if written.scoring is None:
-        raise RuleErrors(written.findings)
-    return written.scoring
-
-
-def scoring_beside(folder: Path | str) -> Scoring:
-    """Return the scoring of a folder of rules: its own score.yml, else the packaged one."""
-    own = Path(folder) / SCORE_FILE
-    return read_scoring(own) if own.is_file() else packaged_scoring()
-
-
-@cache
-def packaged_scoring() -> Scoring:
-    """Return the scoring that comes with tiltwatch."""
-    return read_scoring(packs_dir() / SCORE_FILE)

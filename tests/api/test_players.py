@@ -24,7 +24,7 @@ from detector.drivers.valkey import Server
 from detector.engine.engine import Engine
 from detector.events.money import Currencies
 from detector.language.pack import default_pack, load_rules
-from detector.score.scoring import packaged_scoring
+from detector.score.load import SCORES
 from detector.score.standing import Risk, Standing
 from tests.api.serving import NOW_US, As, Client, post, problem, serving
 from tests.drivers.small import DAY_US, MINUTE_US, alerts, event, running, wait_for, write_rules
@@ -75,7 +75,7 @@ async def test_from_events_to_what_each_reader_is_told(valkey: Server, redis: Re
         (alert,) = alerts(redis)
         agent = await read(client, "p1")
         assert (agent["reader"], agent["as_of"]) == ("agent", "2026-01-01T12:00:00.000Z")
-        assert agent["score"] == alert["score"] == packaged_scoring().weights[2]
+        assert agent["score"] == alert["score"] == SCORES.packaged.weights[2]
         assert agent["band"] == alert["band"] == "medium"
         assert agent["contributions"] == alert["contributions"] == {"deposits": agent["score"]}
         (counted,) = agent["counted"]

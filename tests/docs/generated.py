@@ -20,12 +20,13 @@ from detector.engine.places import JURISDICTIONS
 from detector.events import decode, document
 from detector.events.vocabulary import MAX_MONEY, WIRE_FIELDS, Field, FieldKind
 from detector.language import load, parse, source, timeline, types
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from detector.language.literals import write_duration
 from detector.language.rule import CATEGORIES, SEVERITIES
 from detector.mapping import cases, message
 from detector.mapping import load as mapping
-from detector.score.scoring import BANDS, Override, packaged_scoring
+from detector.score.load import SCORES
+from detector.score.scoring import BANDS, Override
 from tests.docs import desk, ladder
 from tests.docs.markdown import ROOT, documents
 from tests.docs.markers import HEADER, waiting, watched
@@ -100,7 +101,7 @@ def _features() -> str:
             "yes" if each.own else "",
             ", ".join(each.sources),
         ]
-        for each in packaged_catalogue().features
+        for each in FEATURES.packaged.features
     )
     return _table(["feature", "what it is", "unit", "formula", "own", "after"], rows)
 
@@ -173,7 +174,7 @@ def _bounds(bounds: Mapping[str, int | str]) -> str:
 
 
 def _score() -> str:
-    scoring = packaged_scoring()
+    scoring = SCORES.packaged
     edges = _table(["band", *BANDS], [["from", *map(str, scoring.edges)]])
     weights = _table(["severity", *SEVERITIES], [["points", *map(str, scoring.weights)]])
     rows = (

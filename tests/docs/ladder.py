@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.ladder.actions import ACTIONS, HOLDING, HUMAN, REASONS
-from detector.ladder.ladder import Jurisdiction, Rung, packaged_ladder
+from detector.ladder.ladder import Jurisdiction, Rung
+from detector.ladder.load import LADDERS
 from detector.language.literals import write_duration
 
 ACTIONS_HEADER = ["action", "what it asks for", "who", "in force"]
@@ -35,7 +36,7 @@ def reasons() -> Iterator[list[str]]:
 
 def jurisdictions() -> Iterator[tuple[str, str, list[list[str]]]]:
     """For each jurisdiction its name, a line on what holds throughout, and a row for each level."""
-    for each in packaged_ladder().jurisdictions.values():
+    for each in LADDERS.packaged.jurisdictions.values():
         yield each.name, _throughout(each), [_row(rung) for rung in each.rungs.values()]
 
 

@@ -7,11 +7,11 @@ from random import Random
 
 import msgspec
 
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from models.learners import Learners
 from models.scorecard import Scorecard
 
-CATALOGUE = packaged_catalogue()
+CATALOGUE = FEATURES.packaged
 OWN = [each.name for each in CATALOGUE.features if each.own]
 
 

@@ -23,7 +23,7 @@ from detector.engine.alerts import Alert, Note
 from detector.engine.engine import GRACE_US
 from detector.ladder.actions import HOLDING
 from detector.ladder.interventions import Intervention, instant_us, interventions
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from detector.language.pack import default_pack, load_rules
 from detector.simulator import Config, events
 from tests.drivers.small import catch_up, detector, place, read, running, send, wait_for
@@ -100,7 +100,7 @@ def _compare_interventions(redis: Redis, alerts: dict[str, Alert]) -> None:
     Which of two alerts within the grace asks first may hang on where batches end, so this holds the
     interventions to what they are for, not to one list.
     """
-    ladder = packaged_ladder()
+    ladder = LADDERS.packaged
     told = [msgspec.json.decode(each[b"i"], type=Intervention) for each in read(redis, "tw:interventions")]
     assert len({each.id for each in told}) == len(told) > 50
     sent: dict[tuple[str, str], list[Intervention]] = {}

@@ -23,7 +23,7 @@ from detector.drivers.streams import SAMPLES, TRAINER
 from detector.drivers.trainer import KINDS, Entry, Learning, Reading, SourceAway, alone, new_trainer
 from detector.drivers.valkey import Server
 from detector.errors import SettingsError
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES, Catalogue
 from models.errors import RegistryError
 from models.ordering import Heard
 from models.registry import Registry
@@ -33,7 +33,7 @@ from tests.drivers.small import DAY_US, NOON_US, wait_for
 
 TILTWATCH = Path(sys.executable).with_name("tiltwatch")
 WHO = "whoever-it-is-0815"
-CATALOGUE = packaged_catalogue()
+CATALOGUE = FEATURES.packaged
 GONE = "gone before it was heard"
 
 
@@ -76,7 +76,7 @@ def put(redis: Redis, heard: list[Heard]) -> None:
 
 
 def learning(url: str, folder: Path, every_s: float = 3600.0) -> Learning:
-    return Learning(Registry(folder), RedisSamples(url), packaged_catalogue, lambda: NOON_US, every_s=every_s)
+    return Learning(Registry(folder), RedisSamples(url), lambda: CATALOGUE, lambda: NOON_US, every_s=every_s)
 
 
 def finish(one: Learning) -> None:
@@ -200,8 +200,8 @@ class TestWhatIsNotHeard:
     def test_what_cannot_be_read_holds_nothing_up(
         self, valkey: Server, redis: Redis, tmp_path: Path, log: io.StringIO
     ) -> None:
-        for fields in ({"s": b"\xff"}, {"s": b'{"kind":"sample"}'}, {"x": b""}):
-            redis.xadd(SAMPLES, fields)  # type: ignore[arg-type]
+        for name, data in (("s", b"\xff"), ("s", b'{"kind":"sample"}'), ("x", b"")):
+            redis.xadd(SAMPLES, {name: data})
         put(redis, told()[:30])
         finish(learning(valkey.url, tmp_path / "r"))
         assert '"entries":3' in log.getvalue().replace(" ", "")
@@ -240,8 +240,8 @@ class Told:
         self.kept.append(place["told"])
 
 
-def over(source: Told, folder: Path, catalogue: Callable[[], object] = packaged_catalogue) -> Learning:
-    return Learning(Registry(folder), source, catalogue, lambda: NOON_US)  # type: ignore[arg-type]
+def over(source: Told, folder: Path, find: Callable[[], Catalogue] = lambda: CATALOGUE) -> Learning:
+    return Learning(Registry(folder), source, find, lambda: NOON_US)
 
 
 def test_what_was_learned_from_a_log_is_not_learned_again(tmp_path: Path) -> None:

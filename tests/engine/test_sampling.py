@@ -21,7 +21,7 @@ from detector.engine.alerts import Alert
 from detector.engine.engine import Engine
 from detector.engine.sampling import Scorer
 from detector.events.instants import micros, to_datetime
-from detector.language.features import Catalogue, packaged_catalogue, read_catalogue
+from detector.language.features import FEATURES, Catalogue
 from detector.language.pack import load_rules
 from detector.language.rule import Rule
 from models.sample import Sample
@@ -35,7 +35,7 @@ SEEDS = st.integers(0, 10_000)
 DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
 NOON_US = 1_772_884_800_000_000  # 2026-03-07T12:00:00Z
-CATALOGUE = packaged_catalogue()
+CATALOGUE = FEATURES.packaged
 PLACE = {name: place for place, name in enumerate(CATALOGUE.names)}
 
 
@@ -417,7 +417,7 @@ def test_habits_are_stored_and_end_with_their_catalogue(tmp_path: Path) -> None:
     text = Path(CATALOGUE.path).read_text("utf-8")
     own = tmp_path / "features.yml"
     own.write_text(text.replace("count(deposit) over 1h", "count(deposit) over 2h"), "utf-8")
-    other = read_catalogue(own)
+    other = FEATURES.load(own)
     scorers = ((-(2**62), Counts(catalogue=other.id)),)
     assert habit_of(engine(scorers=scorers, catalogue=other)) == 0
 

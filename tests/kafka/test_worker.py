@@ -19,7 +19,7 @@ from detector.drivers.kafka.topics import ALERTS, COMMANDS, DEAD, EVENTS, RISKS
 from detector.drivers.rulesets import id_of, rule_set_files, rule_set_id
 from detector.events.instants import micros
 from detector.score.line import risk_line
-from detector.score.scoring import packaged_scoring
+from detector.score.load import SCORES
 from detector.score.standing import Risk
 from detector.simulator import Config, events
 from tests.brokers import Broker, MockBroker
@@ -166,7 +166,7 @@ def _compare_risks(kafka: Broker, lines: Path) -> None:
         player = told["player"].encode()
         at_us = micros(datetime.fromisoformat(told["as_of"]))
         risk = msgspec.structs.replace(read_risk(latest[player] or b""), at_us=at_us)
-        assert risk_line(risk, packaged_scoring()) == line
+        assert risk_line(risk, SCORES.packaged) == line
         found[player] = line
     assert found
     assert latest.keys() == found.keys()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from detector.events.instants import micros
 from detector.ladder.interventions import Intervention, interventions
-from detector.ladder.ladder import Ladder, packaged_ladder
-from detector.ladder.load import Reading, read
+from detector.ladder.ladder import Ladder
+from detector.ladder.load import LADDERS
+from detector.language.reading import Reading
 
 TEN = micros(datetime(2026, 1, 5, 10, tzinfo=UTC))
 HOUR = 3_600_000_000
@@ -39,12 +40,12 @@ def asked(
 ) -> dict[str, Intervention]:
     """What an alert of a level asks for, by action, the most urgent first."""
     alert = Told(id=alert_id, response=response)
-    found = interventions(alert, jurisdiction, opened_us, ladder or packaged_ladder())
+    found = interventions(alert, jurisdiction, opened_us, ladder or LADDERS.packaged)
     return {each.action: each for each in found}
 
 
-def written(tmp_path: Path, text: str) -> Reading:
+def written(tmp_path: Path, text: str) -> Reading[Ladder]:
     """A ladder of this text as read."""
     path = tmp_path / "ladder.yml"
     path.write_text(text, "utf-8")
-    return read(path)
+    return LADDERS.read(path)

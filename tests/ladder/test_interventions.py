@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from detector.ladder.actions import ACTIONS, HUMAN, LEVELS, REASONS, RESTRICTING, SUPPRESSING
 from detector.ladder.interventions import Intervention, interventions
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from detector.language.rule import CATEGORIES, SEVERITIES
 from tests.ladder.samples import DAY, HOUR, TEN, Told, asked
 
-LADDER = packaged_ladder()
+LADDER = LADDERS.packaged
 PLACES = [*LADDER.jurisdictions, None, "CA-QC", "GB-SCT", "US-NJ", "XX"]
 
 # Stories

@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 from detector.cli.rules import app
 from detector.errors import RuleErrors
 from detector.ladder.actions import LEVELS
-from detector.ladder.check import LADDERS
-from detector.ladder.ladder import ladder_beside, packaged_ladder, read_ladder
+from detector.ladder.load import LADDERS
 from detector.language.pack import packs_dir, read_lock
 from tests.ladder.samples import DAY, HOUR, written
 
@@ -46,7 +45,7 @@ CA-ON:
 
 
 def test_what_a_jurisdiction_leaves_out_it_has_from_the_default(tmp_path: Path) -> None:
-    ladder = written(tmp_path, SOUND).ladder
+    ladder = written(tmp_path, SOUND).found
     assert ladder is not None
     ontario = ladder.jurisdiction("CA-ON")
     assert ontario.rungs["L2"].actions == {"marketing_off": HOUR, "suggest_break": 4 * HOUR}
@@ -57,7 +56,7 @@ def test_what_a_jurisdiction_leaves_out_it_has_from_the_default(tmp_path: Path) 
 
 
 def test_no_deadline_is_longer_than_the_law_gives(tmp_path: Path) -> None:
-    ladder = written(tmp_path, SOUND + "NL: {sources: [Ksa 2024], within: 1h}\n").ladder
+    ladder = written(tmp_path, SOUND + "NL: {sources: [Ksa 2024], within: 1h}\n").found
     assert ladder is not None
     dutch = ladder.jurisdiction("NL")
     assert {due for rung in dutch.rungs.values() for due in rung.actions.values()} == {HOUR, HOUR // 4}
@@ -113,7 +112,7 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, old: str, new: str, mess
     assert old in SOUND
     text = SOUND.replace(old, new.replace("^", ""), 1)
     reading = written(tmp_path, text)
-    assert reading.ladder is None
+    assert reading.found is None
     told = [finding for finding in reading.findings if message in finding.message]
     assert told, reading.findings
     if "^" in new:
@@ -129,13 +128,13 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         'no action "blokc"; did you mean "block"?',
     ]
     with pytest.raises(RuleErrors, match="blokc"):
-        read_ladder(tmp_path / "ladder.yml")
+        LADDERS.load(tmp_path / "ladder.yml")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "version: 1", "default: 3\nversion: 1", "version: &a 1"])
 def test_what_is_no_ladder_is_told_as_such(tmp_path: Path, text: str) -> None:
     reading = written(tmp_path, text)
-    assert reading.ladder is None
+    assert reading.found is None
     assert reading.findings
 
 
@@ -143,8 +142,8 @@ class TestBehaviour:
     def behaviour(self, tmp_path: Path, old: str = "", new: str = "") -> str:
         assert old in SOUND
         reading = written(tmp_path, SOUND.replace(old, new, 1) if old else SOUND)
-        assert reading.ladder is not None, reading.findings
-        return reading.ladder.behaviour
+        assert reading.found is not None, reading.findings
+        return reading.found.behaviour
 
     @pytest.mark.parametrize(
         ("old", "new"),
@@ -207,15 +206,15 @@ class TestPackaged:
     def test_is_sound_and_locked(self) -> None:
         assert LADDERS.check([packs_dir()]) == []
         locked = read_lock(packs_dir() / "lock.json")["ladder"]
-        assert (locked.version, locked.behaviour) == (packaged_ladder().version, packaged_ladder().behaviour)
+        assert (locked.version, locked.behaviour) == (LADDERS.packaged.version, LADDERS.packaged.behaviour)
 
     def test_knows_the_jurisdictions_that_the_domain_names(self) -> None:
-        assert list(packaged_ladder().jurisdictions) == ["default", "CA-ON", "GB", "NL", "ES", "DE"]
+        assert list(LADDERS.packaged.jurisdictions) == ["default", "CA-ON", "GB", "NL", "ES", "DE"]
 
     def test_serves_rules_that_bring_none_of_their_own(self, tmp_path: Path) -> None:
-        assert ladder_beside(tmp_path) is packaged_ladder()
+        assert LADDERS.of(tmp_path) is LADDERS.packaged
         (tmp_path / "ladder.yml").write_text(SOUND, "utf-8")
-        assert ladder_beside(tmp_path).path == str(tmp_path / "ladder.yml")
+        assert LADDERS.of(tmp_path).path == str(tmp_path / "ladder.yml")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -226,6 +225,6 @@ class TestPackaged:
 )
 def test_no_text_brings_the_loader_down(tmp_path: Path, start: int, length: int, new: str) -> None:
     reading = written(tmp_path, SOUND[:start] + new + SOUND[start + length :])
-    assert (reading.ladder is None) == bool(reading.findings)
+    assert (reading.found is None) == bool(reading.findings)
     lines = (tmp_path / "ladder.yml").read_text("utf-8").count("\n") + 1
     assert all(1 <= finding.line <= lines and finding.column >= 1 for finding in reading.findings)

@@ -8,7 +8,7 @@ import msgspec
 
 from api.interventions.schemas import Outcome, Reason, State
 from detector.ladder.interventions import Intervention, interventions
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from tests.docs.markdown import document
 from tests.ladder.samples import TEN, Told
 
@@ -20,7 +20,7 @@ def test_the_intervention_shown_is_the_one_of_its_alert() -> None:
     shown = msgspec.json.decode(block.text.encode(), type=Intervention)
     assert list(msgspec.json.decode(block.text)) == list(Intervention.__struct_fields__)
     alert = Told(id=shown.alert, response="L3")
-    assert shown in interventions(alert, "CA-ON", TEN, packaged_ladder())
+    assert shown in interventions(alert, "CA-ON", TEN, LADDERS.packaged)
     (call,) = [block.text for block in PAGE.blocks if block.language == "sh"]
     assert f"/v1/interventions/{shown.id}/acknowledge" in call
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from detector.ladder.actions import HOLDING, LEVELS
 from detector.ladder.interventions import Intervention
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from detector.ladder.running import Running, forget, settle
 from tests.ladder.samples import DAY, HOUR, TEN, asked
 
-LADDER = packaged_ladder()
+LADDER = LADDERS.packaged
 
 
 class Player:

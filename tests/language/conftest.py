@@ -19,7 +19,7 @@ def read(tmp_path: Path) -> Reads:
         path = tmp_path / name
         path.write_text(text, "utf-8")
         reading = read_rule(path, Currencies())
-        return Read(text, reading.rule, reading.findings)
+        return Read(text, reading.found, reading.findings)
 
     return read_text
 

@@ -11,16 +11,13 @@ from detector.cli.rules import app
 from detector.engine.engine import Engine
 from detector.errors import Finding, RuleErrors
 from detector.language.features import (
+    FEATURES,
     MAX_FEATURES,
     MAX_FORMULAS,
     MAX_OWN,
     MAX_QUANTITIES,
     UNITS,
     Catalogue,
-    catalogue_beside,
-    packaged_catalogue,
-    read,
-    read_catalogue,
 )
 from detector.language.syntax import Kind, kind_of
 
@@ -46,13 +43,13 @@ def written(path: Path, text: str) -> Path:
 
 
 def findings(path: Path, text: str) -> list[Finding]:
-    reading = read(written(path, text))
-    assert (reading.catalogue is None) == bool(reading.findings)
+    reading = FEATURES.read(written(path, text))
+    assert (reading.found is None) == bool(reading.findings)
     return reading.findings
 
 
 def loaded(path: Path, text: str) -> Catalogue:
-    return read_catalogue(written(path, text))
+    return FEATURES.load(written(path, text))
 
 
 def place(text: str, needle: str) -> tuple[int, int]:
@@ -62,7 +59,7 @@ def place(text: str, needle: str) -> tuple[int, int]:
 
 
 def test_the_packaged_catalogue_is_sound() -> None:
-    catalogue = packaged_catalogue()
+    catalogue = FEATURES.packaged
     assert 20 < len(catalogue.features) <= MAX_FEATURES
     assert len(set(catalogue.names)) == len(catalogue.features)
     assert 0 < sum(each.own for each in catalogue.features) <= MAX_OWN
@@ -84,9 +81,9 @@ def test_a_feature_may_name_those_above_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_rules_has_its_own_or_the_packaged_one(tmp_path: Path) -> None:
-    assert catalogue_beside(tmp_path) is packaged_catalogue()
+    assert FEATURES.of(tmp_path) is FEATURES.packaged
     written(tmp_path, HEAD + feature())
-    assert catalogue_beside(tmp_path).names == ("paid",)
+    assert FEATURES.of(tmp_path).names == ("paid",)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +203,9 @@ def test_a_file_of_any_size_ends_in_a_finding(tmp_path: Path) -> None:
         assert findings(tmp_path, text)
     (tmp_path / "features.yml").write_bytes(b"\xff\xfe")
     with pytest.raises(RuleErrors):
-        read_catalogue(tmp_path / "features.yml")
+        FEATURES.load(tmp_path / "features.yml")
     with pytest.raises(RuleErrors, match="no such file"):
-        read_catalogue(tmp_path / "none.yml")
+        FEATURES.load(tmp_path / "none.yml")
 
 
 def test_names_that_double_each_time_cost_no_more_than_their_lines(tmp_path: Path) -> None:

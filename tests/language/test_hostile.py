@@ -92,7 +92,7 @@ for path in map(Path, sys.argv[2:]):
     start = time.process_time()
     reading = read_rule(path, currencies)
     took = time.process_time() - start
-    answers[path.parent.name] = [reading.rule is None, len(reading.findings), took,
+    answers[path.parent.name] = [reading.found is None, len(reading.findings), took,
                           max(len(f.message) for f in reading.findings) if reading.findings else 0]
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 print(json.dumps({"answers": answers, "grown_kb": grown}))
@@ -170,7 +170,7 @@ def test_a_rule_mangled_anyhow_is_a_rule_or_a_finding_within_it(
     path = tmp_path / "deposit-escalation.yml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     reading = read_rule(path, Currencies())
-    assert (reading.rule is None) is bool(reading.findings)
+    assert (reading.found is None) is bool(reading.findings)
     lines = text.replace("\r\n", "\n").split("\n")
     for finding in reading.findings:
         assert 1 <= finding.line <= len(lines)
@@ -190,6 +190,6 @@ def test_any_bytes_are_read_without_a_traceback(tmp_path: Path, data: bytes) -> 
 def test_texts_are_only_texts(tmp_path: Path, text: str) -> None:
     path = tmp_path / "sample.yml"
     path.write_text(_written().replace(BASE["title"] or "", f"'{text}'"), "utf-8")
-    rule = read_rule(path, Currencies()).rule
+    rule = read_rule(path, Currencies()).found
     assert rule is not None
     assert rule.title == text

@@ -212,7 +212,7 @@ def test_scores_are_held_against_each_other_seed_by_seed(notebook: dict[str, Any
 
 
 def test_what_was_said_is_not_touched_by_what_is_learned_later(notebook: dict[str, Any]) -> None:
-    catalogue = notebook["packaged_catalogue"]()
+    catalogue = notebook["FEATURES"].packaged
     scores = notebook["Scores"](catalogue, 1)
     random = np.random.default_rng(1)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from detector.language.rule import CATEGORIES, SEVERITIES
-from detector.score.scoring import Override, Scoring, packaged_scoring
+from detector.score.load import SCORES
+from detector.score.scoring import Override, Scoring
 from detector.score.standing import Standing
 
 MINUTE_US = 60_000_000
@@ -15,7 +16,7 @@ HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 NOW_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
 
-PACKAGED = packaged_scoring()
+PACKAGED = SCORES.packaged
 PROTECTED = replace(
     PACKAGED,
     rules={

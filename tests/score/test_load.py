@@ -14,7 +14,7 @@ from detector.errors import RuleErrors
 from detector.language.pack import load_pack, lock_path, packs_dir, read_lock
 from detector.language.rule import CATEGORIES
 from detector.score.check import check
-from detector.score.scoring import packaged_scoring, read_scoring, scoring_beside
+from detector.score.load import SCORES
 from tests.score.samples import DAY_US
 
 ASKED = "[distress-contact, self-exclusion-request]"
@@ -31,7 +31,7 @@ def findings(path: Path, old: str, new: str) -> list[str]:
     assert TEXT.count(old) == 1
     path.write_text(TEXT.replace(old, new), "utf-8")
     with pytest.raises(RuleErrors) as caught:
-        read_scoring(path)
+        SCORES.load(path)
     return [str(finding).removeprefix(f"{path}:") for finding in caught.value.findings]
 
 
@@ -40,7 +40,7 @@ def line(text: str) -> int:
 
 
 def test_the_packaged_one_is_as_written() -> None:
-    scoring = packaged_scoring()
+    scoring = SCORES.packaged
     assert (scoring.version, scoring.name) == (2, "score@2")
     assert scoring.edges[0] == 0
     assert scoring.half_lives_us["spend"] == 7 * DAY_US
@@ -114,7 +114,7 @@ def test_all_faults_are_told_at_once(path: Path) -> None:
         TEXT.replace("low: 6,", "low: x,").replace("high: 32,", "high: y,").replace("cap: 70", "cap: z")
     )
     with pytest.raises(RuleErrors) as caught:
-        read_scoring(path)
+        SCORES.load(path)
     assert [finding.message[-3:] for finding in caught.value.findings] == ['"x"', '"y"', '"z"']
 
 
@@ -122,7 +122,7 @@ def test_all_faults_are_told_at_once(path: Path) -> None:
 def test_what_is_no_mapping_is_refused(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(RuleErrors):
-        read_scoring(path)
+        SCORES.load(path)
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ def test_what_is_no_mapping_is_refused(path: Path, text: str) -> None:
 def test_its_behaviour_is_what_makes_a_score_another(path: Path, old: str, new: str, same: bool) -> None:
     assert old in TEXT
     path.write_text(TEXT.replace(old, new), "utf-8")
-    assert (read_scoring(path).behaviour == packaged_scoring().behaviour) is same
+    assert (SCORES.load(path).behaviour == SCORES.packaged.behaviour) is same
 
 
 def test_a_folder_without_its_own_uses_the_packaged_one(path: Path) -> None:
-    assert scoring_beside(path.parent) is packaged_scoring()
+    assert SCORES.of(path.parent) is SCORES.packaged
     path.write_text(TEXT.replace("relief: 12", "relief: 13"), "utf-8")
-    assert scoring_beside(path.parent).relief == 13
+    assert SCORES.of(path.parent).relief == 13
 
 
 # Checked and locked as rules are
@@ -163,7 +163,7 @@ def test_the_packaged_one_is_ready_and_locked() -> None:
     path = packs_dir() / "score.yml"
     assert check([path]) == []
     locked = read_lock(lock_path(path))["score"]
-    assert (locked.version, locked.behaviour) == (packaged_scoring().version, packaged_scoring().behaviour)
+    assert (locked.version, locked.behaviour) == (SCORES.packaged.version, SCORES.packaged.behaviour)
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_check_finds_severities_that_a_rule_never_reaches(pack: Path) -> None:
 
 def test_a_change_of_behaviour_needs_a_new_version(pack: Path) -> None:
     locked = json.loads((pack / "lock.json").read_text())["score"]
-    assert locked == {"version": 2, "behaviour": packaged_scoring().behaviour}
+    assert locked == {"version": 2, "behaviour": SCORES.packaged.behaviour}
     path = rewrite(pack, "low: 6,", "low: 7,")
     told = f"{path}:{line('version: 2')}:1: behaves otherwise than locked version 2: give it version 3\n"
     assert (run("check", path).exit_code, run("check", path).output) == (1, told)

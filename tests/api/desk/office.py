@@ -21,7 +21,7 @@ from detector.drivers.streams import TAKEN_OVER
 from detector.engine.alerts import Alert
 from detector.events.instants import rfc3339_ms
 from detector.ladder.interventions import Intervention, instant_us, interventions
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from tests.api.serving import NOW_US, Client
 from tests.drivers.small import MINUTE_US
 
@@ -106,7 +106,7 @@ async def give(
 
 
 def asked_by(alert: Alert, jurisdiction: str | None = "CA-ON") -> dict[str, Intervention]:
-    found = interventions(alert, jurisdiction, instant_us(alert.opened_at), packaged_ladder())
+    found = interventions(alert, jurisdiction, instant_us(alert.opened_at), LADDERS.packaged)
     return {each.action: each for each in found}
 
 

@@ -18,7 +18,7 @@ from detector.drivers.trainer import Learning
 from detector.drivers.valkey import Server
 from detector.engine.alerts import Evidence
 from detector.events.instants import micros
-from detector.language.features import packaged_catalogue
+from detector.language.features import FEATURES
 from models.labels import DAY_US
 from models.registry import Registry
 from models.sample import Label, Sample
@@ -120,7 +120,7 @@ async def test_that_there_was_nothing_to_a_grave_one_is_told_when_two_say_so(
 async def test_a_verdict_answers_the_samples_before_its_alert(
     client: Client, redis: Redis, valkey: Server, clock: Clock, tmp_path: Path
 ) -> None:
-    catalogue = packaged_catalogue()
+    catalogue = FEATURES.packaged
     each = alert()
 
     def sample(player: str, at_us: int) -> None:
@@ -141,7 +141,7 @@ async def test_a_verdict_answers_the_samples_before_its_alert(
     # The verdict's turn comes when players' clocks have passed it.
     sample("another", max(opened_us(each), clock.now_us) + DAY_US)
     source = RedisSamples(valkey.url)
-    one = Learning(Registry(tmp_path), source, packaged_catalogue, clock)
+    one = Learning(Registry(tmp_path), source, lambda: catalogue, clock)
     while one.step():
         pass
     source.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from api.alerts.urgency import deadline, needs_people, time_allowed_us, urgency
 from detector.drivers.interventions import is_past
 from detector.events.instants import rfc3339_ms
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from tests.api.desk.office import (
     HOUR_US,
     Clock,
@@ -87,7 +87,7 @@ def test_a_deadline_passes_once_and_then_after_each_period(
 def test_the_time_allowed_is_the_reviews_else_the_last_actions(
     jurisdiction: str | None, level: str, hours: float
 ) -> None:
-    ladder = packaged_ladder()
+    ladder = LADDERS.packaged
     assert time_allowed_us(ladder, jurisdiction, level) == hours * HOUR_US
     assert needs_people(ladder, jurisdiction, level) == (level >= "L3")
 
@@ -116,7 +116,7 @@ async def test_the_most_urgent_first_then_by_deadline(client: Client) -> None:
         key=lambda each: (
             -LEVELS.index(each.response),
             -SEVERITIES.index(each.severity),
-            time_allowed_us(packaged_ladder(), "CA-ON", each.response),
+            time_allowed_us(LADDERS.packaged, "CA-ON", each.response),
             each.opened_at,
             each.id,
         ),
