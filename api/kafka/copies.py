@@ -14,7 +14,7 @@ from api.kafka.workers import WORKERS
 from api.settings import Settings
 from detector.drivers import streams
 from detector.drivers.kafka import topics
-from detector.drivers.kafka.partition import Record as Fetched
+from detector.drivers.kafka.incoming import Record as Fetched
 from detector.events.bindings import decode_kafka, from_kafka
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import to_datetime

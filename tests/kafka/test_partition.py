@@ -16,21 +16,16 @@ from hypothesis import strategies as st
 
 from detector.drivers.detection import Detection
 from detector.drivers.faults import INTERNAL
-from detector.drivers.kafka.partition import (
-    MARKS,
-    PLAYER,
-    Failed,
-    Outgoing,
-    Partition,
-    Record,
-    read_marks,
-)
+from detector.drivers.kafka.incoming import Record
+from detector.drivers.kafka.marks import MARKS, PLAYER, read_marks
+from detector.drivers.kafka.outgoing import Outgoing
+from detector.drivers.kafka.partition import Failed, Partition
 from detector.engine.engine import GRACE_US, Engine, Outcome
 from detector.errors import StateError
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
 from detector.events.vocabulary import AnyEvent
-from detector.ladder.ladder import packaged_ladder
+from detector.ladder.load import LADDERS
 from detector.language.pack import default_pack, load_rules
 from detector.language.rule import Rule
 from detector.mapping.catalogue import load_mapping
@@ -161,7 +156,7 @@ class Life:
         self.partition = Partition(
             3,
             self.make_engine,
-            packaged_ladder(),
+            LADDERS.packaged,
             self.inputs,
             Decoder(CURRENCIES),
             lambda key: self.kept.get(key) or None,

@@ -32,7 +32,7 @@ from detector.drivers.clock import wall_clock_us
 from detector.drivers.kafka.commands import Activate, Rules
 from detector.drivers.kafka.connection import Connection
 from detector.drivers.kafka.keeping import Writer
-from detector.drivers.kafka.partition import MARKS, PLAYER, Marks, read_marks
+from detector.drivers.kafka.marks import MARKS, PLAYER, Marks, read_marks
 from detector.drivers.kafka.topics import COMMANDS, DEAD, EVENTS, changelog
 from detector.drivers.rulesets import id_of, rule_set_files
 from detector.drivers.valkey import Server

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
-from detector.drivers.kafka.partition import MARKS, read_marks
+from detector.drivers.kafka.marks import MARKS, read_marks
 from detector.drivers.kafka.topics import changelog
 from tests.brokers import Broker
 

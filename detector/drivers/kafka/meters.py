@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from detector.drivers.kafka.partition import Outgoing
+from detector.drivers.kafka.outgoing import Outgoing
 from detector.drivers.kafka.status import Status
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

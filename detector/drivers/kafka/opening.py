@@ -15,8 +15,9 @@ from detector.drivers.kafka.checkpoints import Held
 from detector.drivers.kafka.commands import Commands, Library
 from detector.drivers.kafka.connection import Connection
 from detector.drivers.kafka.keeping import Changelog, Kept, Writer
+from detector.drivers.kafka.marks import MARKS, PLAYER, read_marks
 from detector.drivers.kafka.options import Options
-from detector.drivers.kafka.partition import MARKS, PLAYER, Partition, read_marks
+from detector.drivers.kafka.partition import Partition
 from detector.drivers.kafka.topics import changelog
 from detector.drivers.rates import WatchedRates
 from detector.engine.places import Places

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from detector.drivers.kafka import status
 from detector.drivers.kafka.connection import Connection
-from detector.drivers.kafka.partition import Outgoing
+from detector.drivers.kafka.outgoing import Outgoing
 from detector.drivers.kafka.topics import (
     ALERTS,
     DEAD,

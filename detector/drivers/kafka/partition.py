@@ -7,26 +7,24 @@ not on how they were batched, so that a worker that judges them a second time, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
-import msgspec
 import structlog
 
 from detector.drivers.faults import INTERNAL, where
 from detector.drivers.interventions import is_past
+from detector.drivers.kafka.in_force import InForce
+from detector.drivers.kafka.incoming import Read, Record
+from detector.drivers.kafka.marks import MARKS, PLAYER, Marks, read_marks
 from detector.drivers.kafka.merging import Merger
+from detector.drivers.kafka.outgoing import Counted, Outgoing, Refused
 from detector.engine.engine import Engine, Outcome
-from detector.engine.judging import Effects
 from detector.errors import StateError
 from detector.events.bindings import decode_kafka
 from detector.events.decode import CONFLICT, Decoder, Refusal
-from detector.events.instants import DAY_US, micros, to_datetime
+from detector.events.instants import micros, to_datetime
 from detector.events.vocabulary import AnyEvent, Tick
-from detector.ladder.interventions import Intervention
 from detector.ladder.ladder import Ladder
-from detector.ladder.running import Running, forget, settle
 from detector.mapping.feed import FeedMapping, translate
 from detector.players.player import LONG_AGO, NEVER
 
@@ -34,82 +32,6 @@ log = structlog.get_logger()
 
 STEP_US = 10_000_000
 """Event time between two ticks: fixed points, so that moments do not hang on where batches end."""
-PLAYER, RUNNING, MARKS = b"p", b"i", b"m"
-"""How keys of the changelog begin: a player's record, what is in force for one, the partition's own."""
-
-_Runnings = dict[str, Running]
-_pack = msgspec.msgpack.Encoder().encode
-_unpack_running = msgspec.msgpack.Decoder(_Runnings).decode
-
-
-class Record(Protocol):
-    """What is read of a Kafka record; `timestamp` is in ms."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
-
-
-class Marks(msgspec.Struct, array_like=True):
-    """What is kept of a partition beside its players.
-
-    `rules` is the id of the set that judges from here on; `next` tells each topic's next offset.
-    """
-
-    engine: bytes
-    rules: str
-    next: dict[str, int]
-
-
-_read_marks = msgspec.msgpack.Decoder(Marks).decode
-
-
-def read_marks(data: bytes) -> Marks:
-    """What was kept of a partition; StateError if it cannot be read."""
-    try:
-        return _read_marks(data)
-    except msgspec.DecodeError as error:
-        raise StateError(
-            "a partition's marks are damaged; restore its changelog or replay its events"
-        ) from error
-
-
-@dataclass(slots=True)
-class Refused:
-    """A record that was refused: where it stood, why, and when it was received, in µs."""
-
-    topic: str
-    offset: int
-    at_us: int
-    refusal: Refusal
-
-
-@dataclass(slots=True)
-class Counted:
-    """What became of events since it was last asked."""
-
-    accepted: int = 0
-    repeated: int = 0
-    refused: int = 0
-    dropped: int = 0
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """What has to leave because of what was read; `withheld` counts interventions that came too late."""
-
-    effects: Effects
-    interventions: list[Intervention] = field(default_factory=list)
-    withheld: int = 0
-    refused: list[Refused] = field(default_factory=list)
-    counted: Counted = field(default_factory=Counted)
 
 
 class Failed(Exception):  # noqa: N818  (a signal inside the driver)
@@ -119,19 +41,6 @@ class Failed(Exception):  # noqa: N818  (a signal inside the driver)
         super().__init__()
         self.topic = topic
         self.offset = offset
-
-
-@dataclass(slots=True)
-class _Read:
-    """An event on its way to the engine; `is_last` says that its record holds no further."""
-
-    topic: str
-    offset: int
-    is_last: bool
-    received_us: int
-    event: AnyEvent
-    content: int
-    raw: bytes
 
 
 class Partition:
@@ -180,18 +89,17 @@ class Partition:
         self.changes_at_us = NEVER
         """The high mark, in µs, from which another set of rules is to judge."""
         self.halted = False
-        self._ladder = ladder
         self._inputs = inputs
         self._decoder = decoder
         self._stored = stored
         self._feared = feared
         self._single = len(inputs) == 1
-        self._merger: Merger[_Read] = Merger(inputs, wait_s, now_s)
+        self._merger: Merger[Read] = Merger(inputs, wait_s, now_s)
         self._read: dict[str, int] = {}
         self._next_tick = LONG_AGO
         self._refused: list[Refused] = []
         self._counted = Counted()
-        self._running: dict[str, _Runnings] = {}
+        self._in_force = InForce(ladder, self._find)
         self._writing: dict[bytes, bytes] = {}
         self._last_stamp: tuple[int, datetime] = (-1, to_datetime(0))
 
@@ -333,7 +241,7 @@ class Partition:
         for read in self._events_of(topic, record, self._inputs[topic]):
             self._merger.add(topic, micros(read.event.ts), read)
 
-    def _events_of(self, topic: str, record: Record, mapping: FeedMapping | None) -> list[_Read]:
+    def _events_of(self, topic: str, record: Record, mapping: FeedMapping | None) -> list[Read]:
         """The events of a record; what is refused is put aside."""
         received_us = record.timestamp * 1000
         raw = record.value or b""
@@ -347,14 +255,14 @@ class Partition:
             if isinstance(event, Refusal):
                 self._refuse(topic, record, event)
                 return []
-            return [_Read(topic, record.offset, True, received_us, event, self._decoder.content, raw)]
+            return [Read(topic, record.offset, True, received_us, event, self._decoder.content, raw)]
         found = translate(mapping, self._decoder, raw, self._received(record.timestamp))
         self._counted.dropped += len(found.dropped)
         if found.refusal is not None:
             self._refuse(topic, record, found.refusal)
         last = len(found.taken) - 1
         return [
-            _Read(topic, record.offset, place == last, received_us, taken.event, taken.content, raw)
+            Read(topic, record.offset, place == last, received_us, taken.event, taken.content, raw)
             for place, taken in enumerate(found.taken)
         ]
 
@@ -371,7 +279,7 @@ class Partition:
             self._last_stamp = timestamp_ms, found
         return found
 
-    def _apply(self, read: _Read) -> None:
+    def _apply(self, read: Read) -> None:
         try:
             outcome = self.engine.apply(read.event, read.content)
         except Exception as error:
@@ -453,28 +361,13 @@ class Partition:
             if is_past(proposed.level, proposed.opened_us, now_us, within_us):
                 out.withheld += 1
             else:
-                out.interventions += self._settle(proposed)
+                out.interventions += self._in_force.settle(proposed)
         return out
-
-    def _settle(self, proposed: Intervention) -> list[Intervention]:
-        player = proposed.player
-        running = self._running.get(player)
-        if running is None:
-            record = self._find(RUNNING + player.encode())
-            running = _unpack_running(record) if record else {}
-        sent = settle([proposed], running, self._ladder)
-        again_us = self._ladder.jurisdiction(proposed.jurisdiction).again_us
-        forget(running, proposed.opened_us - DAY_US, again_us)
-        self._running[player] = running
-        return sent
 
     def unsaved(self) -> dict[bytes, bytes]:
         """All that has changed since the last call, by the changelog's keys, for one transaction."""
         changed = {PLAYER + player.encode(): record for player, record in self.engine.records()}
-        for player, running in self._running.items():
-            # Empty, and no tombstone: those are forgotten, and a disk that was away would keep the old.
-            changed[RUNNING + player.encode()] = _pack(running) if running else b""
-        self._running = {}
+        changed |= self._in_force.unsaved()
         changed[MARKS] = self.marks()
         self._writing = changed
         return changed
@@ -485,4 +378,4 @@ class Partition:
 
     def marks(self) -> bytes:
         """What is to be kept of the partition."""
-        return _pack(Marks(self.engine.marks(), self.rules, dict(self.next)))
+        return Marks(self.engine.marks(), self.rules, dict(self.next)).packed

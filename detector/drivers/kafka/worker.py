@@ -23,11 +23,12 @@ from detector.drivers.kafka.application import Application, lags
 from detector.drivers.kafka.checkpoints import Checkpoints, Held
 from detector.drivers.kafka.commands import Commands, Library
 from detector.drivers.kafka.connection import Connection
+from detector.drivers.kafka.incoming import Record
 from detector.drivers.kafka.meters import Meters
 from detector.drivers.kafka.opening import Opening
 from detector.drivers.kafka.options import Options
 from detector.drivers.kafka.outlet import Outlet
-from detector.drivers.kafka.partition import Failed, Partition, Record
+from detector.drivers.kafka.partition import Failed, Partition
 from detector.drivers.learning import told
 from detector.drivers.pausing import LIVE_US, is_pause
 from detector.drivers.rates import WatchedRates
