@@ -21,7 +21,7 @@ from api.contests.duty import OverdueContests
 from api.deployment import Deployment, deployed
 from api.idempotency.duty import Forgetting
 from api.kafka.duties import on_kafka
-from api.learning.duty import TellingTrainer
+from api.learning.duty import telling_trainer
 from api.notifications.service import follow_settings
 from api.referrals.duty import Acknowledgements
 from api.referrals.service import CREATED, ReferralsService, address_of
@@ -47,7 +47,7 @@ def duties(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
     return [
         *on_kafka(deployment, lease),
         TakingOver(deployment, lease),
-        *([TellingTrainer(deployment, lease)] if deployment.settings.learn else []),
+        *([telling_trainer(deployment, lease)] if deployment.settings.learn else []),
         Deadlines(deployment, lease),
         OverdueContests(deployment, lease),
         Archiving(deployment, lease),

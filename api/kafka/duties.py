@@ -11,7 +11,7 @@ from api.kafka.bridge import Copying
 from api.kafka.connecting import connection_of, inputs_of
 from api.kafka.copies import CopiesOfEffects, CopiesOfEvents
 from api.kafka.keeping import KeepingStreams
-from api.kafka.telling import TellingWorkers
+from api.kafka.telling import telling_workers
 from api.kafka.watching import WatchingScoring
 from api.rules.workers_duty import RulesOfWorkers
 from detector.events.money import Currencies
@@ -38,7 +38,7 @@ def on_kafka(deployment: Deployment, lease: OfficeLease) -> Sequence[Duty]:
         Copying(deployment, lease, connection, "effects", CopiesOfEffects(settings)),
         Copying(deployment, lease, connection, "events", events),
         KeepingStreams(deployment),
-        TellingWorkers(deployment, lease, line),
+        telling_workers(deployment, lease, line),
         RulesOfWorkers(deployment, lease),
         WatchingScoring(deployment, lease),
     ]

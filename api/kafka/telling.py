@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.alerts.tables import AlertRow
 from api.audit.tables import AuditRow
-from api.backoffice import progress
+from api.audit.walking import Walking
 from api.backoffice.lease import OfficeLease
 from api.deployment import Deployment
 from api.kafka.line import Line, Outgoing
@@ -20,40 +20,13 @@ from detector.ladder.interventions import instant_us
 
 PLACE = "commands"
 """The name under which it is kept up to which entry of the audit chain workers were told."""
-EVERY_S = 0.5
-BATCH = 500
 
 _KINDS = {"alert.judged": "verdict", "alert.snoozed": "snooze"}
 
 
-class TellingWorkers:
-    """Goes along the audit chain, whose entries stand in the order of their commits, and misses none.
-
-    A verdict is told at least once: the place moves when the brokers have it.
-    """
-
-    name = "telling workers"
-
-    def __init__(self, deployment: Deployment, lease: OfficeLease, line: Line) -> None:
-        self._store = deployment.store
-        self._lease = lease
-        self._line = line
-
-    async def round(self) -> float:
-        async with self._store.read() as session:
-            await self._lease.check(session)
-            place = int(await progress.reached(session, PLACE) or "0")
-            query = select(AuditRow).where(AuditRow.seq > place).order_by(AuditRow.seq).limit(BATCH)
-            rows = list((await session.execute(query)).scalars())
-            told = [each for row in rows if (each := await _command(session, row)) is not None]
-        if not rows:
-            return EVERY_S
-        if told:
-            await self._line.send(told)
-        async with self._store.write() as session:
-            await self._lease.check(session)
-            await progress.move(session, PLACE, str(rows[-1].seq))
-        return 0.0 if len(rows) == BATCH else EVERY_S
+def telling_workers(deployment: Deployment, lease: OfficeLease, line: Line) -> Walking[Outgoing]:
+    """The duty. What is told again has the same key and the same bytes."""
+    return Walking(deployment, lease, "telling workers", PLACE, _command, line.send)
 
 
 async def _command(session: AsyncSession, row: AuditRow) -> Outgoing | None:

@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from api.alerts.labels import label_of
-from api.learning.duty import TellingTrainer
+from api.audit.walking import Walking
+from api.learning.duty import telling_trainer
 from detector.drivers.samples import RedisSamples
 from detector.drivers.streams import SAMPLES
 from detector.drivers.trainer import Learning
@@ -68,9 +69,9 @@ class TestLabelOf:
         assert label_of(alert(audience=audience).to_json(), "confirmed", NOW_US) is None
 
 
-async def telling(client: Client) -> TellingTrainer:
+async def telling(client: Client) -> Walking[Label]:
     deployment = deployment_of(client)
-    return TellingTrainer(deployment, await lease_of(deployment))
+    return telling_trainer(deployment, await lease_of(deployment))
 
 
 async def judge(client: Client, verdict: dict[str, Any], changes: int = 0, **more: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from api.audit.walking import Walking
 from api.backoffice import progress
-from api.kafka.line import BrokersAway, Line
-from api.kafka.telling import PLACE, TellingWorkers
+from api.kafka.line import BrokersAway, Line, Outgoing
+from api.kafka.telling import PLACE, telling_workers
 from api.settings import Settings
 from detector.drivers.kafka import topics
 from detector.drivers.kafka.connection import Connection
@@ -31,11 +32,11 @@ def settings(kafka: Broker) -> Settings:
     return Settings(kafka=kafka.servers, kafka_check_crcs=kafka.check_crcs)
 
 
-async def telling(client: Client, line: Line | None = None) -> TellingWorkers:
+async def telling(client: Client, line: Line | None = None) -> Walking[Outgoing]:
     deployment = deployment_of(client)
     own = line or deployment.line
     assert own is not None
-    return TellingWorkers(deployment, await lease_of(deployment), own)
+    return telling_workers(deployment, await lease_of(deployment), own)
 
 
 async def place(client: Client) -> str | None:
