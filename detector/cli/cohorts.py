@@ -93,6 +93,7 @@ def build(
     starts, from_us = _instant("--effective-from", effective_from), _instant("--since", since)
     before = read_cohorts(out).tables if add and out.exists() else []
     table_of_rates = Rates.read(rates, currencies) if rates is not None else None
+    # Of nothing beside the rules: what has a place hangs on no model and on no other table.
     detection = Detection(chosen, currencies, table_of_rates, read_places(places, jurisdiction))
     with ExitStack() as stack:
         log = stack.enter_context(LogReader(events))

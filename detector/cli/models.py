@@ -20,21 +20,17 @@ from detector.cli.options import (
     RatesFile,
     read_currencies,
 )
-from detector.cohorts.load import cohorts_beside
 from detector.drivers.detection import Detection
 from detector.drivers.files import replaced
 from detector.drivers.learning import heard_of
 from detector.drivers.lines import LogReader
-from detector.drivers.scorecards import check_fileable, file_scorecard, read_scorecards, whole
+from detector.drivers.scorecards import check_fileable, file_scorecard, whole
 from detector.drivers.trainer import alone, metrics_of, new_trainer, register
 from detector.engine.places import read_places
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Rates
-from detector.ladder.load import LADDERS
-from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
-from detector.score.load import SCORES
 from models.sample import Label
 
 if TYPE_CHECKING:
@@ -82,18 +78,15 @@ def train(
     """Learn from a log in the order of its time, testing each prediction before learning from it."""
     currencies = read_currencies(own)
     folder = rules or default_pack()
-    catalogue = FEATURES.of(folder)
-    detection = Detection(
+    detection = Detection.of_folder(
+        folder,
         [rule for rule in load_pack(folder, currencies).rules if rule.status == "live"],
         currencies,
         Rates.read(rates, currencies) if rates is not None else None,
         read_places(places, jurisdiction),
-        SCORES.of(folder),
-        LADDERS.of(folder),
-        catalogue,
-        read_scorecards(folder),
-        cohorts=cohorts_beside(folder),
     )
+    catalogue = detection.catalogue
+    assert catalogue is not None
     book = _opened(registry)
     with alone(book.folder):
         trainer = _restored(book) if go_on else None

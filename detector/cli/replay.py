@@ -24,7 +24,6 @@ from detector.cli.options import (
 )
 from detector.cli.outputs import distinct, line_writer, writer
 from detector.cli.progress import progress_of
-from detector.cohorts.load import cohorts_beside
 from detector.drivers.checkpoints import open_folder
 from detector.drivers.crew import MOST_JOBS, processors
 from detector.drivers.detection import Detection
@@ -32,16 +31,12 @@ from detector.drivers.files import replaced
 from detector.drivers.foreign import ForeignLog
 from detector.drivers.lines import LogReader
 from detector.drivers.replay import SAVE_EVERY_S, Found, replay_log
-from detector.drivers.scorecards import read_scorecards
 from detector.engine.places import read_places
 from detector.errors import InputError
 from detector.events.money import Rates
-from detector.ladder.load import LADDERS
-from detector.language.features import FEATURES
 from detector.language.pack import default_pack, load_pack
 from detector.language.rule import SEVERITIES
 from detector.mapping.catalogue import find_mapping
-from detector.score.load import SCORES
 
 
 def command(
@@ -86,18 +81,9 @@ def command(
     chosen = pack.rules if rules is not None else [r for r in pack.rules if r.status in ("live", "shadow")]
     distinct(events, alerts, dead, risk)
     feed = None if mapping is None else find_mapping(mapping, currencies)
-    folder_of_rules = _folder(rules)
     table = Rates.read(rates, currencies) if rates is not None else None
-    detection = Detection(
-        chosen,
-        currencies,
-        table,
-        read_places(places, jurisdiction),
-        SCORES.of(folder_of_rules),
-        LADDERS.of(folder_of_rules),
-        FEATURES.of(folder_of_rules),
-        read_scorecards(folder_of_rules),
-        cohorts=cohorts_beside(folder_of_rules),
+    detection = Detection.of_folder(
+        _folder(rules), chosen, currencies, table, read_places(places, jurisdiction)
     )
     # Whoever names the rules wants to see what each would do, the shadow ones too.
     named = rules is not None

@@ -7,16 +7,18 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 
+from detector.cohorts.load import cohorts_beside
 from detector.cohorts.tables import Cohorts
 from detector.drivers.rulesets import RuleSet
-from detector.drivers.scorecards import Scorecards
+from detector.drivers.scorecards import Scorecards, read_scorecards
 from detector.engine.engine import GRACE_US, Engine
 from detector.engine.places import Places
 from detector.events.money import Currencies, Rates
 from detector.ladder.ladder import Ladder
 from detector.ladder.load import LADDERS
-from detector.language.features import Catalogue
+from detector.language.features import FEATURES, Catalogue
 from detector.language.rule import Rule
 from detector.score.load import SCORES
 from detector.score.scoring import Scoring
@@ -59,6 +61,34 @@ class Detection:
             found.scorecards,
             keep_samples,
             found.cohorts,
+        )
+
+    @classmethod
+    def of_folder(
+        cls,
+        folder: Path,
+        rules: Sequence[Rule],
+        currencies: Currencies,
+        rates: Rates | None,
+        places: Places | None,
+    ) -> Detection:
+        """What some of a folder's rules make a detector work by, with what lies beside them.
+
+        Raises
+        ------
+        TiltwatchError
+            A file there cannot be used.
+        """
+        return cls(
+            rules,
+            currencies,
+            rates,
+            places,
+            SCORES.of(folder),
+            LADDERS.of(folder),
+            FEATURES.of(folder),
+            read_scorecards(folder),
+            cohorts=cohorts_beside(folder),
         )
 
     def engine(

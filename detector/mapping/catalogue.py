@@ -49,10 +49,7 @@ def find_mapping(name: str, currencies: Currencies) -> FeedMapping:
 
 def load_mapping(path: Path, currencies: Currencies) -> FeedMapping:
     """Return the mapping of a file; RuleErrors with every finding."""
-    reading = read_mapping(path, currencies)
-    if reading.mapping is None:
-        raise RuleErrors(reading.findings)
-    return reading.mapping
+    return read_mapping(path, currencies).sound()
 
 
 class Catalogue:
@@ -80,8 +77,8 @@ class Catalogue:
         for path in mapping_files(folder):
             reading = read_mapping(path, currencies)
             findings += reading.findings
-            if reading.mapping is not None:
-                self._read[reading.mapping.id] = reading.mapping
+            if reading.found is not None:
+                self._read[reading.found.id] = reading.found
         if findings:
             raise RuleErrors(findings)
 
@@ -103,6 +100,6 @@ def check_mappings(paths: Iterable[Path], currencies: Currencies) -> list[Findin
     for path in dict.fromkeys(file for each in paths for file in mapping_files(each)):
         reading = read_mapping(path, currencies)
         findings += reading.findings
-        if reading.mapping is not None:
-            findings += check_examples(reading.mapping, currencies)
+        if reading.found is not None:
+            findings += check_examples(reading.found, currencies)
     return findings

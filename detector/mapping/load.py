@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from detector.errors import Finding
 from detector.events.money import Currencies
 from detector.events.vocabulary import CARRIED_TYPES, CARRIER_FIELDS, WIRE_FIELDS, Field, FieldKind
 from detector.language.parse import suggestion
+from detector.language.reading import Reading
 from detector.language.source import (
     Fault,
     Mapping,
     Node,
     Scalar,
-    read_file,
-    read_source,
     scalar,
     shorten,
     single,
@@ -51,36 +49,17 @@ MAX_EVENTS = 16
 MAX_EXAMPLES = 200
 
 
-@dataclass(slots=True)
-class Reading:
-    """What came of reading one file: `mapping` is None where `findings` say why."""
-
-    path: str
-    mapping: FeedMapping | None = None
-    findings: list[Finding] = field(default_factory=list)
-
-    def tell(self, place: Place, message: str) -> None:
-        """Add a finding, once."""
-        finding = Finding(self.path, place.line, place.column, message)
-        if finding not in self.findings:
-            self.findings.append(finding)
-
-
-def read_mapping(path: FilePath, currencies: Currencies) -> Reading:
+def read_mapping(path: FilePath, currencies: Currencies) -> Reading[FeedMapping]:
     """Read one mapping file; never raises for what the file holds."""
-    reading = Reading(str(path))
-    try:
-        root = read_source(read_file(path), "mapping")
-    except Fault as fault:
-        reading.tell(fault.place, fault.message)
-        return reading
-    reading.mapping = _Loader(path, root, currencies, reading).mapping()
-    reading.findings.sort()
+    reading: Reading[FeedMapping] = Reading(str(path))
+    reading.read("mapping", lambda root: _Loader(path, root, currencies, reading).mapping())
     return reading
 
 
 class _Loader:
-    def __init__(self, path: FilePath, root: Mapping, currencies: Currencies, reading: Reading) -> None:
+    def __init__(
+        self, path: FilePath, root: Mapping, currencies: Currencies, reading: Reading[FeedMapping]
+    ) -> None:
         self._path = path
         self._root = root
         self._reading = reading
@@ -162,8 +141,7 @@ class _Loader:
         if isinstance(node, Scalar) and (node.is_null or not node.text.strip()):
             self._reading.tell(node.place, f"`{key}` is empty")
         elif node is not None:
-            with self._told():
-                return make(node)
+            return self._reading.made(node, make)
         return None
 
     # What stands once in a file

@@ -10,8 +10,9 @@ from typing import Any
 from detector.errors import Finding
 from detector.events.decode import Decoder
 from detector.events.money import Currencies
+from detector.language.reading import Reading
 from detector.mapping.feed import FeedMapping, Translation, translate
-from detector.mapping.load import Reading, read_mapping
+from detector.mapping.load import read_mapping
 
 CURRENCIES = Currencies({"BTC": 8, "GOLD": 0})
 
@@ -38,10 +39,10 @@ MESSAGE: dict[str, Any] = {
     "amount": "12.50",
 }
 
-Reads = Callable[..., Reading]
+Reads = Callable[..., Reading[FeedMapping]]
 
 
-def read(folder: Path, text: str) -> Reading:
+def read(folder: Path, text: str) -> Reading[FeedMapping]:
     """Read a mapping file of this text."""
     path = folder / "sample.yml"
     path.write_text(text, "utf-8")
@@ -51,11 +52,11 @@ def read(folder: Path, text: str) -> Reading:
 def loaded(folder: Path, text: str) -> FeedMapping:
     """The mapping of this text, which has to be one."""
     reading = read(folder, text)
-    assert reading.mapping is not None, [str(finding) for finding in reading.findings]
-    return reading.mapping
+    assert reading.found is not None, [str(finding) for finding in reading.findings]
+    return reading.found
 
 
-def only(reading: Reading) -> Finding:
+def only(reading: Reading[FeedMapping]) -> Finding:
     assert len(reading.findings) == 1, [str(finding) for finding in reading.findings]
     return reading.findings[0]
 

@@ -118,8 +118,8 @@ def test_a_file_with_one_line_spoilt_loads_or_says_why(which: int, seed: int, tm
     path = tmp_path / FILES[which].name
     path.write_text("\n".join(lines), "utf-8")
     reading = read_mapping(path, CURRENCIES)
-    assert (reading.mapping is None) == bool(reading.findings)
+    assert (reading.found is None) == bool(reading.findings)
     for finding in reading.findings:
         assert 1 <= finding.line <= len(lines) + 1
-    if reading.mapping is not None:
-        check_examples(reading.mapping, CURRENCIES)
+    if reading.found is not None:
+        check_examples(reading.found, CURRENCIES)

@@ -195,7 +195,7 @@ def test_a_fault_is_told_at_its_place(
     if needle is None:
         assert not reading.findings
         return
-    assert reading.mapping is None
+    assert reading.found is None
     assert told, [str(finding) for finding in reading.findings]
     assert (told[0].line, told[0].column) == place(text, needle)
     assert told[0].path.endswith("sample.yml")
