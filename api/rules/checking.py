@@ -12,6 +12,7 @@ from detector.drivers.rulesets import rule_set_id
 from detector.errors import Finding, InputError
 from detector.events.money import Currencies
 from detector.ladder.load import LADDERS
+from detector.language.features import FEATURES
 from detector.language.load import read_rule
 from detector.language.pack import check, rule_files
 from detector.score import check as score
@@ -31,8 +32,8 @@ def look_through(folder: Path, own: Mapping[str, int]) -> Verdict:
     currencies = Currencies(own)
     try:
         before = rule_set_id(folder)
-        found = [*check([folder], currencies), *score.check([folder]), *LADDERS.check([folder])]
-        found += cohorts.check([folder], currencies)
+        found = [*check([folder], currencies), *score.check([folder]), *cohorts.check([folder], currencies)]
+        found += [finding for each in (LADDERS, FEATURES) for finding in each.check([folder])]
         found = found or _tested(folder, currencies)
         is_same = rule_set_id(folder) == before
     except InputError:

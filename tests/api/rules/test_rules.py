@@ -17,6 +17,7 @@ from api.audit.tables import AuditRow
 from api.backoffice.lease import OfficeLease
 from api.deployment import deploy
 from api.detecting import make_detector
+from api.rules.checking import look_through
 from api.rules.duty import RuleChanges
 from api.settings import Settings
 from detector.drivers.embedded import EmbeddedDetector
@@ -318,6 +319,14 @@ async def test_a_set_that_changes_between_check_and_reading_is_refused_and_the_o
             catch_up(redis, send(redis, *(event(f"e{n}", NOON_US + n) for n in range(3))))
             assert "third-deposit@1" in [each["rule"] for each in alerts(redis)]
     assert ("key:x", "rules.refused", f"rules:{'rs_' + '0' * 32}") in await told(valkey, settings, store_url)
+
+
+def test_what_lies_beside_rules_is_looked_at_as_they_are(folder: Path) -> None:
+    for name in ("features.yml", "ladder.yml", "score.yml", "cohorts.json"):
+        own = folder / name
+        own.write_text("version: 1\n")
+        assert {each["file"] for each in look_through(folder, {}).findings} == {name}
+        own.unlink()
 
 
 def test_rules_that_an_engine_cannot_run_leave_the_old_ones(folder: Path) -> None:
