@@ -526,11 +526,11 @@ class Engine:
 
     def marks(self) -> bytes:
         """The partition's own state: marks of time, counts, and how to read the records."""
-        return self._records.write_marks(self)
+        return self._records.write_marks(self.high_us, self.ticked_us, self.counts)
 
     def load_marks(self, marks: bytes) -> None:
         """Take the partition's state back; before any `load`."""
-        self._records.read_marks(self, marks)
+        self.high_us, self.ticked_us = self._records.read_marks(marks, self.counts)
         if self._timed:
             self._low_us = self.judges.needed_us = self.ticked_us - _LAG_US
 
