@@ -1,8 +1,9 @@
 """Who would have been flagged, if agents can look at so many players a day, and how early.
 
 Every score gets the same treatment: each day its highest c players are flagged, c being so many per 1,000
-players of that day. The fraction of a player that is left over is carried to the next day. Whoever a score
-has nothing to say of (NaN) is never flagged, even if places stay free.
+players of that day. The fraction of a player that is left over is carried to the next day. Whom agents
+looked at they leave alone for a week: a player who ranks highest for a month takes five of their places,
+not thirty. Whoever a score has nothing to say of (NaN) is never flagged, even if places stay free.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from models.labels import DAY_US
 from models.metrics import Bools, Floats, Ints
 from models.rows import Table
 
+PAUSE_DAYS = 7
+"""For so many days whoever was flagged is not flagged again: the week that a verdict speaks of, as well."""
 
-def flags(table: Table, name: str, per_thousand: float, seed: int) -> Bools:
+
+def flags(table: Table, name: str, per_thousand: float, seed: int, *, pause_days: int = PAUSE_DAYS) -> Bools:
     """Return which player-days a score flags, (n,).
 
     Equal scores are told apart by a hash of player and day, so that neither names nor the order in the file
@@ -27,16 +31,21 @@ def flags(table: Table, name: str, per_thousand: float, seed: int) -> Bools:
     scores = table.score(name)
     flagged = np.zeros(len(table), dtype=np.bool_)
     lots = _lots(table, seed)
+    free_from = np.full(len(table.players), np.iinfo(np.int64).min)
     bounds = np.flatnonzero(np.diff(table.day, prepend=-1, append=np.iinfo(np.int64).max))
     carried = 0.0
     for start, end in pairwise(bounds.tolist()):
         carried += (end - start) * per_thousand / 1000
         places = int(carried + 1e-9)
         carried -= places
-        today = scores[start:end]
+        day = int(table.day[start])
+        who = table.player[start:end]
+        today = np.where(free_from[who] <= day, scores[start:end], np.nan)
         order = np.lexsort((lots[start:end], -today))  # NaN sorts last
         chosen = order[:places]
-        flagged[start + chosen[~np.isnan(today[chosen])]] = True
+        chosen = chosen[~np.isnan(today[chosen])]
+        flagged[start + chosen] = True
+        free_from[who[chosen]] = day + pause_days
     return flagged
 
 

@@ -34,6 +34,7 @@ METHOD = [
     "Rows are weighted by inverse propensity: a verdict's yes stands for those whom nobody looked at.",
     "Intervals are 95 % ranges of a seeded bootstrap of players; every score sees the same draws.",
     "Who is flagged: each day the highest scores, at the stated capacity; equal scores are drawn by lot.",
+    "Whoever was flagged is left alone for a week, so that capacity is not spent on the same few.",
     "A score that had nothing to say ranks lowest and is never flagged.",
     "Lead time leaves verdicts out: they follow alerts.",
 ]

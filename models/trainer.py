@@ -111,8 +111,12 @@ class Trainer:
 
     def miss(self, count: int) -> None:
         """Note that so much was gone before it could be heard; the report tells it."""
-        before = self._dropped.get(_MISSED, 0)
-        self._dropped[_MISSED] = before + count
+        self._dropped[_MISSED] = self.missed + count
+
+    @property
+    def missed(self) -> int:
+        """How much was gone before it could be heard."""
+        return self._dropped.get(_MISSED, 0)
 
     def finish(self) -> None:
         """Learn everything heard: nothing more comes. Going on is possible all the same."""
@@ -207,7 +211,7 @@ class Trainer:
                     self._daily.see(kind, day, (said[place] - answer.harmed) ** 2)
             values = loose(answer.sample.values)
             for learners in self.learners.values():
-                learners.learn(values, answer.harmed, answer.weight)
+                learners.learn(values, answer.harmed, answer.weight, answer.among)
 
     # Telling.
 

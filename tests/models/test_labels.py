@@ -109,6 +109,16 @@ def test_a_verdict_answers_the_week_before_what_it_is_about() -> None:
     assert room.counts.withheld == 1, "between the alert and its verdict"
 
 
+def test_a_label_tells_how_many_samples_share_it() -> None:
+    room = WaitingRoom(TERMS)
+    for at in (1, 10, 11, 12):
+        room.take(sample(at))
+    assert [each.among for each in room.label(verdict(13, about=11, harmed=True))] == [2, 2]
+    assert [each.among for each in room.label(harm(20))] == [2, 2], "those that nothing answered before"
+    room.take(sample(60, player="bob"))
+    assert [each.among for each in room.pass_time(day(120))] == [1], "silence is of each by itself"
+
+
 def test_a_verdict_that_denies_holds_until_somebody_learns_better() -> None:
     room = WaitingRoom(TERMS)
     room.take(sample(1))

@@ -75,10 +75,18 @@ def test_memory_is_bounded_by_leaving_out_whole_players() -> None:
 
 def test_capacity_is_kept_over_days_and_goes_to_the_highest() -> None:
     made = table([answer(f"p{number}", day, number / 100) for day in range(10) for number in range(100)])
-    flagged = flags(made, "score", per_thousand=25, seed=1)  # two and a half a day
+    flagged = flags(made, "score", per_thousand=25, seed=1, pause_days=0)  # two and a half a day
     assert flagged.sum() == 25
     assert set(np.bincount(made.day[flagged])) == {2, 3}
     assert made.score("score")[flagged].min() == 0.97
+
+
+def test_whoever_was_flagged_is_left_alone_for_a_week_and_others_have_the_place() -> None:
+    made = table([answer(f"p{number}", day, number / 100) for day in range(15) for number in range(100)])
+    flagged = flags(made, "score", per_thousand=10, seed=1)  # one a day
+    seen = [made.players[made.player[row]] for row in np.flatnonzero(flagged)]
+    week = [f"p{number}" for number in range(99, 92, -1)]
+    assert seen == [*week, *week, "p99"]
 
 
 def test_a_score_that_has_nothing_to_say_flags_nobody_even_if_places_stay_free() -> None:
