@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from api import logs
@@ -13,6 +13,7 @@ from api.settings import PREFIX, Settings
 from detector.drivers.clock import wall_clock_us
 from detector.drivers.kafka.connection import Connection
 from detector.drivers.kafka.samples import KafkaSamples
+from detector.drivers.progress import Telling
 from detector.drivers.samples import RedisSamples
 from detector.drivers.trainer import EVERY_S, Learning, Source, SourceAway, alone, be_modest
 from detector.errors import SettingsError, TiltwatchError
@@ -47,8 +48,9 @@ def learn(settings: Settings, registry: Path | None, every_s: float) -> None:
     stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda *_: stop.set())
-    with closing(_source(connection, settings)) as source:
-        _learn(settings, source, registry, every_s, stop)
+    redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+    with closing(_source(connection, redis_url)) as source:
+        _learn(settings, source, redis_url, registry, every_s, stop)
 
 
 def trainer(settings: Settings, redis_url: str, stop: threading.Event) -> None:
@@ -59,7 +61,7 @@ def trainer(settings: Settings, redis_url: str, stop: threading.Event) -> None:
         while not stop.is_set() and not _has_any(source):
             stop.wait(_LOOK_S)
         if not stop.is_set():
-            _learn(settings, source, None, EVERY_S, stop)
+            _learn(settings, source, redis_url, None, EVERY_S, stop)
 
 
 def _has_any(source: RedisSamples) -> bool:
@@ -69,16 +71,17 @@ def _has_any(source: RedisSamples) -> bool:
         return False
 
 
-def _source(connection: Connection | None, settings: Settings) -> RedisSamples | KafkaSamples:
+def _source(connection: Connection | None, redis_url: str | None) -> RedisSamples | KafkaSamples:
     if connection is not None:
         return KafkaSamples(connection)
-    assert settings.redis_url is not None
-    return RedisSamples(settings.redis_url.get_secret_value())
+    assert redis_url is not None
+    return RedisSamples(redis_url)
 
 
 def _learn(
     settings: Settings,
     source: Source,
+    redis_url: str | None,
     registry: Path | None,
     every_s: float,
     stop: threading.Event,
@@ -88,7 +91,8 @@ def _learn(
     rules = settings.rules_dir or default_pack()
     try:
         book = Registry(registry or registry_of(settings))
-        with alone(book.folder):
-            Learning(book, source, lambda: FEATURES.of(rules), wall_clock_us, every_s).run(stop)
+        with alone(book.folder), ExitStack() as stack:
+            tell = None if redis_url is None else stack.enter_context(closing(Telling(redis_url)))
+            Learning(book, source, lambda: FEATURES.of(rules), wall_clock_us, every_s, tell=tell).run(stop)
     except ModelError as error:
         raise TiltwatchError(str(error)) from None

@@ -13,7 +13,8 @@ from api.alerts.tables import AlertRow
 from api.audit.tables import AuditHead
 from api.backoffice.lease import NAME
 from api.backoffice.tables import Lease
-from detector.drivers.streams import EVENTS
+from detector.drivers.progress import Progress, read_progress
+from detector.drivers.streams import EVENTS, PROGRESS
 
 
 async def backlog(redis: Redis) -> dict[str, int]:
@@ -23,6 +24,12 @@ async def backlog(redis: Redis) -> dict[str, int]:
     except ResponseError:  # there is no stream yet
         return {}
     return {each["name"].decode(): int(each["lag"]) for each in groups if each["lag"] is not None}
+
+
+async def progress(redis: Redis) -> Progress | None:
+    """What the trainer told last; None where there is none, or it has been silent for days."""
+    data: Any = await redis.get(PROGRESS)
+    return read_progress(data)
 
 
 async def alerts(session: AsyncSession) -> list[tuple[str, str, str, int]]:

@@ -14,6 +14,7 @@ from api.metrics import repository
 from api.metrics.counting import Counts
 from api.store.database import Store
 from api.webhooks.repository import waiting_by_owner
+from detector.drivers.progress import Progress
 
 FRESH_US = 5_000_000
 """How long what was read of the store is told again: it has to look at every alert."""
@@ -72,6 +73,8 @@ class MetricsService:
             if marks:
                 oldest = gauge("workers_watermark_age_seconds", "Age of the watermark furthest behind.")
                 oldest.set((now_us - min(marks)) / 1e6)
+        if (told := await repository.progress(self._redis)) is not None:
+            _show(told, now_us, gauge)
         async with self._store.read() as session:
             alerts = gauge(
                 "alerts", "Alerts, by how the work on them stands.", "severity", "audience", "stage"
@@ -92,3 +95,17 @@ class MetricsService:
                 age = gauge("back_office_lease_age_seconds", "Since a back office last gave a sign.")
                 age.set((now_us - until_us) / 1e6 + LASTS_S)
         return generate_latest(page)
+
+
+def _show(told: Progress, now_us: int, gauge: Callable[[str, str], Gauge]) -> None:
+    """Show how far the trainer has come."""
+    gauge("trainer_lag", "Entries that the trainer has yet to hear.").set(told.behind)
+    gauge("trainer_samples", "Samples that it has taken in.").set(told.samples)
+    gauge("trainer_labels", "Labels that it has taken in.").set(told.labels)
+    gauge("trainer_lost", "Entries that were gone before it heard them.").set(told.lost)
+    gauge("trainer_sign_age_seconds", "Since it last gave a sign.").set((now_us - told.at) / 1e6)
+    unkept_s = 0.0 if told.unkept_since is None else (now_us - told.unkept_since) / 1e6
+    gauge("trainer_unkept_seconds", "For how long it has not kept what it heard.").set(unkept_s)
+    if told.registered is not None:
+        age = gauge("trainer_challengers_age_seconds", "Since it last registered challengers.")
+        age.set((now_us - told.registered) / 1e6)

@@ -20,12 +20,13 @@ from detector.cli.options import (
     RatesFile,
     read_currencies,
 )
+from detector.drivers.challengers import metrics_of, new_trainer, register
 from detector.drivers.detection import Detection
 from detector.drivers.files import replaced
 from detector.drivers.learning import heard_of
 from detector.drivers.lines import LogReader
 from detector.drivers.scorecards import check_fileable, file_scorecard, whole
-from detector.drivers.trainer import alone, metrics_of, new_trainer, register
+from detector.drivers.trainer import alone
 from detector.engine.places import read_places
 from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms

@@ -71,8 +71,10 @@ class RedisSamples:
         for nth, (id_, fields) in enumerate(found, count + lost + 1):
             time, number = order_of(id_)
             entries.append(Entry(read_heard(fields.get(b"s")), {TIME: time, NUMBER: number, COUNT: nth}))
-        # Without an entry there is no place after the gap, and it would be told again.
-        return Reading(entries, lost if entries else 0)
+        if not entries:
+            # There is no place after the gap, and it would be told again.
+            return Reading()
+        return Reading(entries, lost, behind=stream["entries-added"] - entries[-1].place[COUNT])
 
     def _look(self, reached: tuple[int, int]) -> tuple[_Entries, dict[str, Any]]:
         """Entries after an id, and what the stream counts at the same moment."""

@@ -50,6 +50,8 @@ SAMPLES = "tw:samples"
 """What those who learn are told, an entry each: `s` a sample, label or flag as JSON."""
 TRAINER = "trainer"
 """The group on SAMPLES whose last delivered id is the last entry in the trainer's stored state."""
+PROGRESS = "tw:trainer"
+"""How far the trainer has come, as JSON; gone a week after its last sign. On Kafka it tells here, too."""
 INTERVENTIONS_RUNNING = "tw:interventions:running"
 """Hash: player → what was asked for lately or is in force, so that it is not asked for again."""
 

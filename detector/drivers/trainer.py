@@ -19,31 +19,21 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from detector.drivers import progress
+from detector.drivers.challengers import metrics_of, new_trainer, register
+from detector.drivers.progress import Progress
 from detector.errors import SettingsError, TiltwatchError
 from detector.events.instants import DAY_US
 from detector.language.features import Catalogue
 from models.errors import RegistryError
-from models.harm import Kind
 from models.ordering import Heard
 from models.sample import Label, Sample
 
 if TYPE_CHECKING:  # River, on which these stand, takes seconds to import
-    from models.book import Entry as Registered
     from models.registry import Registry
-    from models.report import ScoreReport
     from models.trainer import Trainer
 
 log = structlog.get_logger()
-
-KINDS: tuple[Kind, ...] = ("logistic", "forest")
-BASELINES = {
-    "net loss alone": "net_loss_30d",
-    "deposits alone": "deposits_7d",
-    "sessions alone": "sessions_30d",
-}
-"""What any model has to beat: each is one feature."""
-REVIEWED = 0.001
-"""The share of players and days that the random review looks at, as random-review.yml has it."""
 
 EVERY_S = 60.0
 _SHARE = 9
@@ -65,10 +55,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Entries in their order, and how many before them were gone before anybody heard them."""
+    """Entries in their order.
+
+    `lost` counts those before them that were gone before anybody heard them, `behind` those after them that
+    are there already.
+    """
 
     entries: Sequence[Entry] = ()
     lost: int = 0
+    behind: int = 0
 
 
 class SourceAway(Exception):  # noqa: N818  (it is told and waited for)
@@ -114,66 +109,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def new_trainer(catalogue: Catalogue, seed: int = 0) -> Trainer:
-    """A trainer that has learned nothing yet."""
-    from models.trainer import Trainer
-
-    return Trainer(catalogue.names, catalogue.id, seed=seed, kinds=KINDS, baselines=BASELINES)
-
-
-def register(
-    book: Registry,
-    trainer: Trainer,
-    catalogue: Catalogue,
-    metrics: Callable[[Kind], Mapping[str, float | None]],
-    *,
-    by: str,
-    at_us: int,
-) -> list[Registered]:
-    """Register what each kind of a trainer has learned so far; what is there already is not added again.
-
-    Parameters
-    ----------
-    catalogue
-        The one that the trainer learns on.
-    at_us
-        The wall clock, µs since the epoch.
-
-    Raises
-    ------
-    RegistryError
-        It cannot be written.
-    """
-    state = trainer.state()
-    own_habit = [feature.name for feature in catalogue.features if feature.own]
-    return [
-        book.register(
-            trainer.scorecard(kind, own_habit, REVIEWED).to_json(),
-            state,
-            kind=kind,
-            features=catalogue.names,
-            catalogue=catalogue.id,
-            at_us=at_us,
-            by=by,
-            trained_from_us=trainer.first_at,
-            trained_until_us=trainer.last_at,
-            metrics=metrics(kind),
-        )
-        for kind in KINDS
-    ]
-
-
-def metrics_of(score: ScoreReport) -> dict[str, float | None]:
-    """What a registry keeps of a report."""
-    return {
-        "roc_auc": score.roc_auc.value,
-        "pr_auc": score.pr_auc.value,
-        "precision": score.precision.value,
-        "lead_time_days": score.lead.median,
-        "calibration_error": score.calibration_error,
-    }
-
-
 @dataclass(slots=True)
 class Learning:
     """One trainer over one source and one registry, of which it has to be `alone`.
@@ -186,6 +121,8 @@ class Learning:
         Tells the wall clock, in µs since the epoch, for what the registry writes down.
     every_s
         How often the state is kept, from the first that is heard on; rarer where that takes long.
+    tell
+        Is told now and then how far it has come.
     """
 
     book: Registry
@@ -194,10 +131,14 @@ class Learning:
     clock: Callable[[], int]
     every_s: float = EVERY_S
     seed: int = 0
+    tell: Callable[[Progress], None] | None = None
     trainer: Trainer = field(init=False)
     _catalogue: Catalogue = field(init=False)
-    _changed: bool = False
+    _registered_us: int | None = field(init=False)
+    _unkept_us: int | None = None
     _kept_at: float = -math.inf
+    _told_at: float = -math.inf
+    _behind: int = 0
     _took_s: float = 0.0
     _looked_at: float = -_LOOK_S
     _strange: int = 0
@@ -218,6 +159,7 @@ class Learning:
         self._catalogue = self.find_catalogue()
         kept = self.book.load_state(Trainer.restore)
         self.trainer = new_trainer(self._catalogue, self.seed) if kept is None else kept
+        self._registered_us = max((each.created for each in self.book.book().entries), default=None)
         if self.trainer.last_at is not None and not self.trainer.place:
             # It has learned from a log; what that log told comes by here too.
             self.trainer.place = {_KNOWN: self.trainer.hear_again()}
@@ -234,9 +176,10 @@ class Learning:
                 continue
             if idle:
                 stop.wait(_IDLE_S)
-        if self._changed:
+        if self._unkept_us is not None:
             self._register()
             self.keep()
+        self._tell()
         log.info("learned", waiting=len(self.trainer.room))
 
     def step(self, stop: threading.Event | None = None) -> bool:
@@ -251,15 +194,20 @@ class Learning:
         if reading.lost:
             log.warning("samples were gone before they could be learned from", lost=reading.lost)
             self.trainer.miss(reading.lost)
+        self._behind = reading.behind + len(reading.entries)
+        if reading.entries and self._unkept_us is None:
+            self._unkept_us = self.clock()
         for entry in reading.entries:
             self._hear(entry)
+            self._behind -= 1
             if stop is not None and stop.is_set():
                 break
-        self._changed |= bool(reading.entries)
         self._tell_strange()
         pause = max(self.every_s, _SHARE * self._took_s)
-        if self._changed and time.monotonic() - self._kept_at >= pause:
+        if self._unkept_us is not None and time.monotonic() - self._kept_at >= pause:
             self.keep()
+        if time.monotonic() - self._told_at >= progress.EVERY_S:
+            self._tell()
         return bool(reading.entries)
 
     def keep(self) -> None:
@@ -272,7 +220,7 @@ class Learning:
             log.warning("what was learned could not be kept yet", error=str(error))
             self._kept_at = time.monotonic()
             return
-        self._changed = False
+        self._unkept_us = None
         self._kept_at = time.monotonic()
         self._took_s = self._kept_at - began
         try:
@@ -333,6 +281,23 @@ class Learning:
             )
             self._told = self._strange
 
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        if self.tell is None:
+            return
+        counts = self.trainer.room.counts
+        self.tell(
+            Progress(
+                at=self.clock(),
+                behind=self._behind,
+                samples=counts.taken,
+                labels=sum(counts.labels.values()),
+                lost=self.trainer.missed,
+                unkept_since=self._unkept_us,
+                registered=self._registered_us,
+            )
+        )
+
     def _register(self) -> None:
         """Register challengers for people to look at."""
         trainer, catalogue = self.trainer, self._catalogue
@@ -356,6 +321,7 @@ class Learning:
                 log.warning("challengers could not be registered yet", error=str(error))
                 time.sleep(_IDLE_S)
             else:
+                self._registered_us = self.clock()
                 log.info("challengers are registered", models=[each.id for each in made])
                 return
 

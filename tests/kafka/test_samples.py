@@ -119,6 +119,8 @@ class TestHearing:
             write(kafka, number, lane)
         with closing(source(kafka)) as one:
             found = hear(one, 900, {})
+            # The marks at the ends of the transactions are no longer before it, either.
+            assert any(one.read({}).behind == 0 for _ in range(200))
         heard = [each.heard for each in found if each.heard is not None]
         assert [each.at for each in heard] == [NOON_US + at for at in times]
 
@@ -129,6 +131,23 @@ class TestHearing:
         with closing(source(kafka)) as one:
             rest = hear(one, 500, place)
         assert [each.heard for each in rest] == [each.heard for each in found[400:]]
+
+    def test_it_is_told_how_much_there_is_yet_to_hear(self, kafka: Broker) -> None:
+        kafka.create_ours(partitions=2)
+        for number in range(2):
+            write(kafka, number, [sample(each, NOON_US + each) for each in range(700)])
+        with closing(source(kafka)) as one:
+            behind, heard = [], 0
+            while heard < 1400:
+                reading = one.read({})
+                heard += len(reading.entries)
+                if reading.entries:
+                    behind.append((reading.behind, 1400 - heard))
+            for told, left in behind:
+                # A mark at the end of each transaction counts as long as it is not read.
+                assert left <= told <= left + 2
+            write(kafka, 0, [sample(1, NOON_US)])
+            assert next(each for _ in range(200) if (each := one.read({})).entries).behind <= 1
 
     def test_a_verdict_holds_nobody_up_and_rubbish_neither(self, mock_kafka: MockBroker) -> None:
         mock_kafka.create_ours(partitions=2)

@@ -32,8 +32,12 @@ _MOST_WAITING = 5_000
 
 @dataclass(slots=True)
 class _Lane:
-    """What was fetched of a partition and not given yet, by time; `is_at_end`: nothing more stands there."""
+    """What was fetched of a partition and not given yet, by time.
 
+    `end` is the offset after its last record, as far as is known; `is_at_end`: nothing more stands there.
+    """
+
+    end: int
     waiting: deque[tuple[int, Entry]] = field(default_factory=deque)
     is_at_end: bool = False
 
@@ -93,15 +97,17 @@ class KafkaSamples:
             await self._assign(consumer, numbers, place)
         await self._fetch(consumer)
         lost, self._lost = self._lost, 0
-        return Reading(self._in_order(), lost)
+        entries = self._in_order()
+        behind = [lane.end - await _given(consumer, tp, lane) for tp, lane in self._lanes.items()]
+        return Reading(entries, lost, sum(max(0, each) for each in behind))
 
     async def _assign(self, consumer: AIOKafkaConsumer, numbers: set[int], place: Mapping[str, int]) -> None:
         """Begin to read partitions where a place says."""
         places = {number: TopicPartition(SAMPLES, number) for number in sorted(numbers)}
-        self._lanes = {tp: _Lane() for tp in places.values()}
-        consumer.assign(list(self._lanes))
-        first = await consumer.beginning_offsets(list(self._lanes))
-        ends = await consumer.end_offsets(list(self._lanes))
+        consumer.assign(list(places.values()))
+        first = await consumer.beginning_offsets(list(places.values()))
+        ends = await consumer.end_offsets(list(places.values()))
+        self._lanes = {tp: _Lane(ends[tp]) for tp in places.values()}
         for number, tp in places.items():
             wanted = place.get(_name(number))
             if wanted is not None and wanted > ends[tp]:
@@ -131,7 +137,8 @@ class KafkaSamples:
             for tp in empty:
                 # Marks of transactions have offsets too, and are no records.
                 self._lanes[tp].is_at_end = await consumer.position(tp) >= ends[tp]
-        for lane in self._lanes.values():
+        for tp, lane in self._lanes.items():
+            lane.end = max(lane.end, consumer.highwater(tp) or 0)
             if lane.waiting:
                 lane.is_at_end = False
 
@@ -147,6 +154,14 @@ class KafkaSamples:
                 break
             entries.append(min(waiting, key=lambda lane: lane.waiting[0][0]).waiting.popleft()[1])
         return entries
+
+
+async def _given(consumer: AIOKafkaConsumer, tp: TopicPartition, lane: _Lane) -> int:
+    """The offset of what is given next of a partition."""
+    if lane.waiting:
+        return lane.waiting[0][1].place[_name(tp.partition)] - 1
+    position: int = await consumer.position(tp)
+    return position
 
 
 def _name(number: int) -> str:

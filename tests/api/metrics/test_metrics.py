@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
@@ -9,9 +10,12 @@ from redis import Redis
 from api.access.roles import Role
 from api.backoffice.lease import OfficeLease
 from api.metrics.service import FRESH_US
+from detector.drivers.progress import Progress
+from detector.drivers.streams import PROGRESS
 from detector.drivers.valkey import Server
 from tests.api.archive.office import Clock
 from tests.api.serving import As, Client, post, problem, serving
+from tests.docker.metrics import told as documented
 from tests.drivers.small import NOON_US, event
 
 LASTS_US = 5_000_000
@@ -61,6 +65,39 @@ async def test_how_things_stand(valkey: Server, redis: Redis, store_url: str) ->
         assert (await numbers(client))["tiltwatch_backlog", "detector"] == 1  # as it was read just now
         clock.us += FRESH_US
         assert (await numbers(client))["tiltwatch_backlog", "detector"] == 2
+
+
+async def test_how_far_the_trainer_has_come(valkey: Server, redis: Redis, store_url: str) -> None:
+    clock = Clock()
+    async with serving(valkey.url, database_url=store_url, clock=clock) as client:
+        assert not [key for key in await numbers(client) if key[0].startswith("tiltwatch_trainer")]
+        clock.us += FRESH_US
+        told = Progress(
+            at=clock.us - 3_000_000,
+            behind=17,
+            samples=400,
+            labels=12,
+            lost=5,
+            unkept_since=clock.us - 40_000_000,
+            registered=None,
+        )
+        redis.set(PROGRESS, msgspec.json.encode(told))
+        found = await numbers(client)
+        names = ("lag", "samples", "labels", "lost", "sign_age_seconds", "unkept_seconds")
+        assert [found[f"tiltwatch_trainer_{name}",] for name in names] == [17, 400, 12, 5, 3, 40]
+        assert ("tiltwatch_trainer_challengers_age_seconds",) not in found
+        clock.us += FRESH_US
+        told = msgspec.structs.replace(told, unkept_since=None, registered=clock.us - 60_000_000)
+        redis.set(PROGRESS, msgspec.json.encode(told))
+        found = await numbers(client)
+        assert found["tiltwatch_trainer_unkept_seconds",] == 0
+        assert found["tiltwatch_trainer_challengers_age_seconds",] == 60
+        # Every one of them is documented, and none is that is not there.
+        there = {name for name, *_ in found if name.startswith("tiltwatch_trainer_")}
+        assert there == {name for name, of in documented().items() if of == "trainer"}
+        clock.us += FRESH_US
+        redis.set(PROGRESS, b"of another version")
+        assert not [key for key in await numbers(client) if key[0].startswith("tiltwatch_trainer")]
 
 
 async def test_no_player_and_nothing_made_up_is_in_it(valkey: Server, redis: Redis, store_url: str) -> None:
