@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More than two cores have: half of what the tests of the service do is waiting for a disk.
 WORKERS ?= 3
+# Where this is set, each of the hundreds of processes that tests start compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Where tests look for Apache Kafka unless TILTWATCH_KAFKA_JARS says otherwise.
 KAFKA_JARS := $(or $(TILTWATCH_KAFKA_JARS),$(CURDIR)/.kafka)
 
