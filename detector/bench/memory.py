@@ -9,7 +9,8 @@ from functools import _lru_cache_wrapper
 from detector.bench.logs import log_file, population
 from detector.bench.rounds import Plan, Row
 from detector.drivers.lines import LogReader
-from detector.engine.engine import IDLE_US, Engine
+from detector.engine.engine import Engine
+from detector.engine.roster import IDLE_US
 from detector.events import identity, instants
 from detector.events.decode import Decoder, Refusal
 from detector.events.instants import DAY_US, HOUR_US
@@ -66,7 +67,8 @@ def _feed(engine: Engine, path: str) -> int:
 def _take_apart(engine: Engine, before: int, mix: str) -> list[Row]:
     """Weigh each part of what the engine holds by what its going frees; the engine is of no use after."""
     # What is inside is what is measured, so this has to reach there.
-    alive, folded, records = engine._players, engine._folded, engine._records
+    alive = engine._players
+    folded, records = alive.folded, alive.records
     count, living = len(engine), len(alive)
     ids = sum(len(records.read(key, record).seen.ids) for key, record in folded.items())
     folded_ids_b = ids * BYTES_AN_ID

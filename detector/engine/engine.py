@@ -7,45 +7,37 @@ sessions. Drivers decide when to call which; what comes out does not depend on i
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from operator import itemgetter
-from typing import Any
 
 from detector.cohorts.tables import Cohorts
 from detector.engine.alarms import Alarms
 from detector.engine.alerts import Evidence
 from detector.engine.compile_events import EventCompiler
 from detector.engine.correcting import Corrections
-from detector.engine.judging import Effects, Judged, Judges
+from detector.engine.foreseeing import Foresight
+from detector.engine.judging import Effects, Judges
 from detector.engine.kinds import TYPES, Kind, make_kinds
 from detector.engine.noting import note_latest, note_profile, note_shown
 from detector.engine.places import Places
-from detector.engine.plan import Plan, is_closing
+from detector.engine.plan import Plan
 from detector.engine.rating import Rater
 from detector.engine.records import Records
+from detector.engine.roster import Roster
 from detector.engine.sampling import Sampler, Scorer, as_rules
 from detector.engine.settling import Settler
 from detector.engine.summing import Summaries
 from detector.engine.surroundings import Surroundings
+from detector.engine.waiting import Waiting
 from detector.events.identity import fingerprint, identity
-from detector.events.instants import HOUR_US, micros, to_datetime
+from detector.events.instants import micros, to_datetime
 from detector.events.money import Currencies, Rates
 from detector.events.vocabulary import EVENT_TYPES, AnyEvent, Bet, PlayerProfile, Void
 from detector.ladder.ladder import Ladder
 from detector.ladder.load import LADDERS
 from detector.language.features import Catalogue
 from detector.language.rule import Rule
-from detector.players.player import (
-    LONG_AGO,
-    MINUTE_US,
-    NEVER,
-    SESSION_GAP_US,
-    Pending,
-    Player,
-    Session,
-)
+from detector.players.player import LONG_AGO, MINUTE_US, NEVER, SESSION_GAP_US, Player, Session
 from detector.players.sessions import session_joined, session_of
 from detector.players.summary import NO_BALANCE
 from detector.score.load import SCORES
@@ -53,15 +45,10 @@ from detector.score.scoring import Scoring
 from detector.score.standing import Risk
 
 GRACE_US = 15 * MINUTE_US
-IDLE_US = HOUR_US
-"""A player this long without an event is folded up into a record until the next one."""
-SWEEP_US = HOUR_US // 2
-"""How often idle players are looked for, in event time."""
 _LAG_US = 31 * MINUTE_US
 """How far judging at moments may trail the ticked watermark: a session's fate is open for 30 minutes."""
 
 _EPOCH = to_datetime(0)
-_at = itemgetter(0)
 
 
 class Outcome(Enum):
@@ -126,7 +113,6 @@ class Engine:
         self._around = Surroundings(places or Places(), rates or Rates(currencies))
         self.counts = self._around.counts
         self.high_us = LONG_AGO
-        self.ticked_us = LONG_AGO
         alone = Plan(rules)
         self.plan = alone if catalogue is None else Plan([*rules, *as_rules(catalogue)])
         self._timed = self.plan.timed
@@ -137,10 +123,7 @@ class Engine:
         flush = functions["bet"].flush if "bet" in functions else None
         self.judges = Judges(rules, self.plan, currencies, codes, flush, cohorts)
         self.rater = Rater(
-            self.judges.rules,
-            scoring or SCORES.packaged,
-            ladder or LADDERS.packaged,
-            self._around.places,
+            self.judges, scoring or SCORES.packaged, ladder or LADDERS.packaged, self._around.places
         )
         self.sources = [*compiler.sources, *(judged.source for judged in self.judges.rules)]
         kinds = make_kinds(self.plan, functions, self.judges.rules, alone)
@@ -151,39 +134,28 @@ class Engine:
             else Sampler(catalogue, self.plan, self.judges, flush, scorers, keeping=keep_samples)
         )
         self._summaries = Summaries(kinds[-1], self._around) if self.plan.summaries else None
-        self._settler = Settler(
+        settler = Settler(
             kinds,
-            [
-                (d, [j for j in self.judges.rules if j.rule.trigger.silence_us == d])
-                for d in self.plan.silences
-            ],
-            [j for j in self.judges.rules if j.rule.trigger.during_session],
-            [j for j in self.judges.rules if is_closing(j.rule)],
+            self.plan,
+            self.judges,
             None if self._summaries is None else self._summaries.close,
-            self.judges.judge,
-            self._judged,
-            eager=self.plan.eager,
-            marking=bool(self.plan.session_settled),
-            first_minute=self.plan.first_minute,
-            sample=None if self.sampler is None else self.sampler.at_closing,
+            self.rater.finish,
+            None if self.sampler is None else self.sampler.at_closing,
         )
+        self._records = Records(self.plan, flush, None if catalogue is None else catalogue.id)
+        self._players = Roster(self._records, keeping=keep_records, stored=stored)
+        self._alarms = Alarms()
+        self._waiting = Waiting(self._players, settler, self._alarms)
+        self._foresight = Foresight(self._records, settler, self._alarms, self.judges, self.counts, grace_us)
         self._corrections = Corrections(
-            self._kinds, self.plan, self._around, self._summaries, self.judges, self._line_up
+            self._kinds, self.plan, self._around, self._summaries, self.judges, self._waiting.line_up
         )
         self._marking = bool(self.plan.session_settled)
         # A bet this soon after the one before cannot have let a silence pass.
         self._quiet_us = -1
         if self._timed and self.plan.eager and not self._kinds[Bet].latest_settled:
             self._quiet_us = min(self.plan.silences, default=NEVER)
-        self._keeping = keep_records
-        self._stored = stored
-        self._records = Records(self.plan, flush, None if catalogue is None else catalogue.id)
-        self._players: dict[str, Player] = {}
-        self._folded: dict[str, bytes] = {}
-        self._touched: list[Player] = []
-        self._alarms = Alarms()
         self._low_us = LONG_AGO if self._timed else NEVER
-        self._swept_us = LONG_AGO
 
     # Events
 
@@ -191,6 +163,11 @@ class Engine:
     def watermark_us(self) -> int:
         """The high mark less the grace: up to here, events have arrived."""
         return self.high_us - self.grace_us
+
+    @property
+    def ticked_us(self) -> int:
+        """The watermark up to which time has passed."""
+        return self._alarms.ticked_us
 
     def apply(self, event: AnyEvent, content: int | None = None) -> Outcome:
         """Take one event in. A tick event moves the watermark, and judges what is then due.
@@ -208,7 +185,7 @@ class Engine:
             self.counts.accepted += 1
             self.tick(at)
             return _ACCEPTED
-        p = self._players.get(event.player) or self._player(event.player)
+        p = self._players[event.player]
         clock = p.clock if p.clock > at else at
         name = identity(event.source, event.id)
         if content is None:
@@ -224,9 +201,8 @@ class Engine:
         p.clock = clock
         if at < p.first:
             p.first = at
-        if self._keeping and not p.touched:
-            p.touched = True
-            self._touched.append(p)
+        if self._players.keeping and not p.touched:
+            self._players.touch(p)
         if p.currency is None and kind.has_currency:
             p.currency = event.currency  # type: ignore[union-attr]  # has_currency says that it is there
             p.paid_from = at
@@ -243,11 +219,11 @@ class Engine:
             session = session_joined(p, event, at)
         if session is not None and self._summaries is not None and not session.summed:
             if session.rounds is None or event.currency != p.currency:  # type: ignore[union-attr]
-                self._summaries.note(p, event, at, session, self.ticked_us)
+                self._summaries.note(p, event, at, session, self._alarms.ticked_us)
             else:
                 bet: Bet = event  # type: ignore[assignment]
                 left = NO_BALANCE if bet.balance_after is None else bet.balance_after
-                session.rounds.add(at, bet.stake, bet.payout, left, self.ticked_us)
+                session.rounds.add(at, bet.stake, bet.payout, left, self._alarms.ticked_us)
         keep = clock if clock < self._low_us else self._low_us
         if (
             session is not None
@@ -266,14 +242,14 @@ class Engine:
             session.settled_last = p.active_at = at
             p.silences = 0
             if p.blocked:
-                self._alarms.after(p, at, MINUTE_US, self.ticked_us)
+                self._alarms.after(p, at, MINUTE_US)
         else:
             values = kind.apply(p, event, at, session, keep, self._around) if kind.apply is not None else None
             if self._timed:
-                self._await(p, event, kind, at, session, values)
+                self._waiting.add(p, event, kind, at, session, values)
         if kind.latest_live:
             note_latest(p, kind, at)
-        view, on = (p, session) if not kind.reads_summaries else self._seen(p, session, kind.judges)
+        view, on = (p, session) if not kind.reads_summaries else self._foresight.seen(p, session, kind.judges)
         for judged in kind.judges:
             holds = judged.functions.when(view, clock, on)
             if holds:
@@ -281,7 +257,7 @@ class Engine:
             elif holds is None:
                 self.judges.unknown(judged, clock, on, view)
         if self.judges.made:
-            self._judged(p, clock, live=True)
+            self._rate(p)
         return _ACCEPTED
 
     def _settle_home(self, p: Player, event: AnyEvent, at: int) -> None:
@@ -310,9 +286,9 @@ class Engine:
         if self._summaries is not None and session is not None and not session.summed:
             # What its correction takes back was there until the correction's own time.
             if cancelled is None or cancelled > at:
-                self._summaries.note(p, event, at, session, self.ticked_us)
+                self._summaries.note(p, event, at, session, self._alarms.ticked_us)
             else:
-                self._summaries.note_time(at, session, self.ticked_us)
+                self._summaries.note_time(at, session, self._alarms.ticked_us)
             if kind.is_summed and cancelled is not None and cancelled > at:
                 self._summaries.take_back(p, event, at, session, cancelled)  # type: ignore[arg-type]
         if cancelled is not None:
@@ -327,7 +303,7 @@ class Engine:
         if type(event) is PlayerProfile:
             note_profile(p, event, at)
         if self._timed:
-            self._await(p, event, kind, at, session, values)
+            self._waiting.add(p, event, kind, at, session, values)
         if cancelled is not None:
             return
         if kind.is_shown:
@@ -342,152 +318,42 @@ class Engine:
         for other in kinds[1:]:
             judges = [*judges, *(judged for judged in other.judges if judged not in judges)]
         if self.sampler is not None and any(kind.is_sampled for kind in kinds):
-            view, on = self._closed(p, session)
+            view, on = self._foresight.closed(p, session)
             self.sampler.at_deposit(p, view, on)
         else:
-            view, on = self._seen(p, session, judges)
+            view, on = self._foresight.seen(p, session, judges)
         for judged in judges:
             self.judges.judge(judged, p, p.clock, on, event, view)
         if self.judges.made:
-            self._judged(p, p.clock, live=True)
+            self._rate(p)
 
-    def _seen(
-        self, p: Player, session: Session | None, judges: Sequence[Judged]
-    ) -> tuple[Player, Session | None]:
-        """The player and the session as rules see them that ask for sessions closed by the clock."""
-        for judged in judges:
-            if judged.live_summaries and judged.functions.gate(p, p.clock, session) is not False:
-                break
-        else:
-            return p, session
-        return self._closed(p, session)
-
-    def _closed(self, p: Player, session: Session | None) -> tuple[Player, Session | None]:
-        """The player and the session with every session summed up that is over by the clock."""
-        if not Summaries.any_closed(p, p.clock):
-            return p, session
-        view = self._foreseen(p)
-        return view, None if session is None else view.sessions.get(session.key)
-
-    def _foreseen(self, p: Player) -> Player:
-        """A copy for which everything due by the player's clock has been judged on what has arrived.
-
-        The watermark may still be on its way there: what a rule sees must not hang on how far it is.
-        """
-        self._catch_up(p)
-        view = self._records.read(p.key, self._records.write(p))
-        with self.judges.muted():
-            unrated = self.counts.unrated
-            self._settler.settle(view, p.clock, final=True)
-            self.counts.unrated = unrated
-        return view
-
-    def _catch_up(self, p: Player) -> None:
-        """Judge what is due a grace before the player's own clock, which the watermark has passed for sure.
-
-        Ticks may be long in coming; without this each look ahead would begin where the last one left off.
-        """
-        safe_us = p.clock - self.grace_us
-        if p.wake > safe_us:
-            return
-        made, self.judges.made = self.judges.made, []
-        self._settler.settle(p, safe_us)
-        self.judges.made = made
-        self._alarms.arm(p, self.ticked_us)
-
-    def _judged(self, p: Player, at_us: int, *, live: bool = False) -> None:
-        """Finish the alerts that the rules of one event, or of one moment, have made."""
-        made = self.judges.made
-        if made and not self.judges.is_muted:
-            view = self._foreseen(p) if live and self.rater.looks_ahead else p
-            self.rater.finish(p, view, at_us, made, self.judges.effects)
-            made.clear()
+    def _rate(self, p: Player) -> None:
+        """Finish the alerts that the rules of one event have made."""
+        self.rater.finish(p, p.clock, self._foresight.of(p) if self.rater.looks_ahead else None)
 
     # Time
 
-    def _await(
-        self,
-        p: Player,
-        event: AnyEvent,
-        kind: Kind,
-        at: int,
-        session: Session | None,
-        values: tuple[Any, ...] | None,
-    ) -> None:
-        """Let an event wait until the watermark passes it, if a moment's rule may ask for it."""
-        if session is None and values is None and not kind.is_timed:
-            return
-        until = NEVER
-        if kind.is_away and event.until is not None:  # type: ignore[union-attr]
-            until = micros(event.until)  # type: ignore[union-attr]
-        waiting = (at, kind.code, session, values, until)
-        if not self._settler.fold_now(p, waiting):
-            self._line_up(p, waiting)
-        wait = 0 if kind.is_closer else MINUTE_US
-        if p.blocked or p.wake > at + wait:
-            self._alarms.after(p, at, wait, self.ticked_us)
-
-    def _line_up(self, p: Player, waiting: Pending) -> None:
-        pending, at = p.pending, waiting[0]
-        if pending and at < pending[-1][0]:
-            pending.insert(bisect_right(pending, at, key=_at), waiting)
-        else:
-            pending.append(waiting)
-        if p.wake > at + MINUTE_US or p.blocked:
-            self._alarms.after(p, at, MINUTE_US, self.ticked_us)
-
     def tick(self, watermark_us: int) -> None:
         """Judge everything that is due up to a watermark; going back does nothing."""
-        if watermark_us <= self.ticked_us:
+        if watermark_us <= self._alarms.ticked_us:
             return
-        self.ticked_us = watermark_us
         if self._timed:
             self._low_us = self.judges.needed_us = watermark_us - _LAG_US
-        while (alarm := self._alarms.next(watermark_us)) is not None:
-            due, key, stood = alarm
-            p = self._players.get(key) or self._player(key)
-            if p.wake > watermark_us:
-                if stood:
-                    self._alarms.arm(p, watermark_us)
-                continue
-            if p.wake != due and not stood:
-                continue
-            self._settler.settle(p, watermark_us)
-            if self._keeping and not p.touched:
-                p.touched = True
-                self._touched.append(p)
-            self._alarms.arm(p, watermark_us)
-        if watermark_us - self._swept_us >= SWEEP_US:
-            self._sweep(watermark_us)
+        self._waiting.tick(watermark_us)
+        self._players.sweep(watermark_us)
 
     def finish(self) -> None:
         """Tick once more, at the watermark, knowing that the log ends here."""
-        watermark = self.watermark_us
-        self.tick(watermark)
-        for key in self._alarms.players():
-            record = self._folded.get(key)
-            if record is not None and not self._records.blocked(record):
-                continue
-            p = self._players.get(key) or self._player(key)
-            if p.blocked or p.wake <= watermark:
-                self._settler.settle(p, watermark, final=True)
-
-    def _sweep(self, watermark_us: int) -> None:
-        """Fold idle players up into their records; their alarms stay set."""
-        self._swept_us = watermark_us
-        idle = [p for p in self._players.values() if p.clock < watermark_us - IDLE_US and not p.touched]
-        for p in idle:
-            if self._stored is None:
-                self._folded[p.key] = self._records.write(p)
-            del self._players[p.key]
+        self.tick(self.watermark_us)
+        self._waiting.finish(self.watermark_us)
 
     # What comes out, and what is stored
 
     def evidence(self, event: AnyEvent, rule_id: str) -> tuple[int, list[Evidence]]:
         """The player's clock, and what a rule judged at an event that was just taken in sees."""
-        p = self._players.get(event.player) or self._player(event.player)
+        p = self._players[event.player]
         judged = next(each for each in self.judges.rules if each.rule.id == rule_id)
-        view, on = self._seen(p, session_of(p, event, micros(event.ts)), [judged])
+        view, on = self._foresight.seen(p, session_of(p, event, micros(event.ts)), [judged])
         view.scores = p.scores
         values = judged.functions.facts(view, p.clock, on)
         return p.clock, judged.facts.evidence(values, p.clock, p.currency)
@@ -496,7 +362,7 @@ class Engine:
         """Alerts and notes since the last call."""
         effects = self.judges.effects
         for key in self.judges.moved:
-            p = self._peek(key)
+            p = self._players.peek(key)
             at = max(p.clock, *(e.held_at for e in p.episodes.values()))
             effects.risks[key] = Risk(key, at, self.rater.standings(p, at))
         self.judges.moved.clear()
@@ -505,24 +371,19 @@ class Engine:
 
     def risks(self) -> Iterator[Risk]:
         """Where each player's rules stand at the high mark, of those for whom one that counts has held."""
-        for key in sorted([*self._players, *self._folded]):
-            standings = self.rater.standings(self._peek(key), self.high_us)
+        for key in sorted(self._players.everyone()):
+            standings = self.rater.standings(self._players.peek(key), self.high_us)
             if standings:
                 yield Risk(key, self.high_us, standings)
 
     def records(self) -> Iterator[tuple[str, bytes]]:
         """The record of every player touched since the last call."""
-        touched, self._touched = self._touched, []
-        for p in touched:
-            p.touched = False
-            yield p.key, self._records.write(p)
+        return self._players.touched_records()
 
     def load(self, player: str, record: bytes) -> None:
         """Take a stored player back; StateError if the record cannot be read."""
-        self._players.pop(player, None)
-        if self._stored is None:
-            self._folded[player] = record
-        self._alarms.load(player, self._records.wake(record), self.ticked_us)
+        self._players.load(player, record)
+        self._alarms.load(player, self._records.wake(record))
 
     def marks(self) -> bytes:
         """The partition's own state: marks of time, counts, and how to read the records."""
@@ -530,26 +391,10 @@ class Engine:
 
     def load_marks(self, marks: bytes) -> None:
         """Take the partition's state back; before any `load`."""
-        self.high_us, self.ticked_us = self._records.read_marks(marks, self.counts)
+        self.high_us, self._alarms.ticked_us = self._records.read_marks(marks, self.counts)
         if self._timed:
             self._low_us = self.judges.needed_us = self.ticked_us - _LAG_US
 
-    def _peek(self, key: str) -> Player:
-        """A known player, left folded up if it is."""
-        return self._players.get(key) or self._player(key, stay=True)
-
-    def _player(self, key: str, *, stay: bool = False) -> Player:
-        record = self._folded.get(key) if self._stored is None else self._stored(key)
-        p = (
-            Player(key, len(self.plan.slots), self._records.fresh)
-            if record is None
-            else self._records.read(key, record)
-        )
-        if not stay:
-            self._folded.pop(key, None)
-            self._players[key] = p
-        return p
-
     def __len__(self) -> int:
         """How many players are in memory."""
-        return len(self._players) + len(self._folded)
+        return len(self._players.everyone())

@@ -7,10 +7,9 @@ episodes of rules on events as they stood at that moment, whatever has been judg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
-from detector.engine.alerts import Alert
-from detector.engine.judging import Effects, Judged
+from detector.engine.judging import Judged, Judges
 from detector.engine.places import Places
 from detector.ladder.interventions import interventions
 from detector.ladder.ladder import Ladder
@@ -23,12 +22,13 @@ from detector.score.standing import Standing
 class Rater:
     """Rates the players of one engine."""
 
-    def __init__(self, rules: Sequence[Judged], scoring: Scoring, ladder: Ladder, places: Places) -> None:
+    def __init__(self, judges: Judges, scoring: Scoring, ladder: Ladder, places: Places) -> None:
+        self.judges = judges
         self.scoring = scoring
         self.ladder = ladder
         self.places = places
         # A shadow rule only shows what it would do.
-        counted = [j for j in rules if j.rule.audience == "risk" and j.rule.status != "shadow"]
+        counted = [j for j in judges.rules if j.rule.audience == "risk" and j.rule.status != "shadow"]
         self._counted: Mapping[str, Judged] = {judged.rule.id: judged for judged in counted}
         self.looks_ahead = any(judged.settled for judged in counted)
 
@@ -47,11 +47,15 @@ class Rater:
             )
         return found
 
-    def finish(
-        self, p: Player, view: Player, at_us: int, made: Iterable[tuple[Judged, Alert]], effects: Effects
-    ) -> None:
-        """Give the alerts of one event or moment their score and response; `view` holds the episodes."""
-        rated = score(self.standings(view, at_us), at_us, self.scoring)
+    def finish(self, p: Player, at_us: int, view: Player | None = None) -> None:
+        """Give the alerts that the rules of one event or moment have made their score and response.
+
+        `view` holds the episodes as they count, where these are not the player's own.
+        """
+        made, effects = self.judges.made, self.judges.effects
+        if not made or self.judges.is_muted:
+            return
+        rated = score(self.standings(view or p, at_us), at_us, self.scoring)
         jurisdiction = self.jurisdiction(p, at_us)
         for judged, alert in made:
             alert.score, alert.band = rated.score, rated.band
@@ -61,6 +65,7 @@ class Rater:
             effects.jurisdictions[alert.id] = jurisdiction
             if judged.rule.status != "shadow":
                 effects.interventions += interventions(alert, jurisdiction, at_us, self.ladder)
+        made.clear()
 
     def jurisdiction(self, p: Player, at_us: int) -> str | None:
         """Where the player was at an instant.

@@ -40,9 +40,13 @@ class Records:
         self.plan = plan
         self.catalogue = catalogue  # what habits are of: those of other features say nothing
         self.flush = flush
-        self.fresh = nothing_fresh(plan)
+        self._fresh = nothing_fresh(plan)
         self.layouts: dict[str, dict[str, Any]] = {plan.id: layout(plan)}
         self._moves: dict[str, Move] = {}
+
+    def new(self, key: str) -> Player:
+        """A player of whom nothing is known yet."""
+        return Player(key, len(self.plan.slots), self._fresh)
 
     @staticmethod
     def wake(record: bytes) -> int:
@@ -146,7 +150,7 @@ class Records:
 
     def _player(self, key: str, wake: int, blocked: bool, body: list[Any]) -> Player:
         move = self._move(body[1])
-        p = Player(key, len(self.plan.slots), self.fresh)
+        p = self.new(key)
         p.wake = wake
         p.clock, p.first, p.currency = body[2], body[3], body[4]
         p.profile = None if body[5] is None else [(at, zone, home) for at, zone, home in body[5]]

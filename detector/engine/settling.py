@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from detector.engine.judging import Judged
+from detector.engine.judging import Judged, Judges
 from detector.engine.kinds import Kind
+from detector.engine.plan import Plan, is_closing
 from detector.players.player import LONG_AGO, MINUTE_US, NEVER, SESSION_GAP_US, Pending, Player, Session
 from detector.windows.exact import Series
 
@@ -24,18 +25,22 @@ class Settler:
     ----------
     kinds
         Types of event by code.
+    sum_up
+        Called with (player, session, moment) when a session closes; None where no rule asks for summaries.
+    judged
+        Called with (player, moment) when all rules of a moment have been judged.
+    sample
+        Called with (player, moment, session) when a session has closed, before rules are judged; None
+        without models.
+
+    Attributes
+    ----------
     silences
         For each length of silence in µs, ascending, the rules judged at it.
     session_rules
         The rules judged at each whole minute of a session.
     closing_rules
         The rules judged when a session closes.
-    sum_up
-        Called with (player, session, moment) when a session closes; None where no rule asks for summaries.
-    judge
-        Called with (rule, player, moment, session).
-    judged
-        Called with (player, moment) when all rules of a moment have been judged.
     eager
         Whether an event may be folded on arrival where no moment before it is open: session rules then read
         no window but their session's, whose totals are kept for each minute still open.
@@ -43,37 +48,32 @@ class Settler:
         Whether session rules read their session's totals.
     first_minute
         The first minute of a session at which any rule can hold.
-    sample
-        Called with (player, moment, session) when a session has closed, before rules are judged; None
-        without models.
     """
 
     def __init__(
         self,
         kinds: Sequence[Kind],
-        silences: Sequence[tuple[int, Sequence[Judged]]],
-        session_rules: Sequence[Judged],
-        closing_rules: Sequence[Judged],
+        plan: Plan,
+        judges: Judges,
         sum_up: Callable[[Player, Session, int], None] | None,
-        judge: Callable[[Judged, Player, int, Session | None, None], None],
         judged: Callable[[Player, int], None],
-        *,
-        eager: bool,
-        marking: bool,
-        first_minute: int,
-        sample: Callable[[Player, int, Session], None] | None = None,
+        sample: Callable[[Player, int, Session], None] | None,
     ) -> None:
-        self.sample = sample
         self.kinds = kinds
-        self.silences = silences
-        self.session_rules = session_rules
-        self.closing_rules = closing_rules
+        self.judge = judges.judge
         self.sum_up = sum_up
-        self.judge = judge
         self.judged = judged
-        self.eager = eager
-        self.marking = marking
-        self.first_minute = first_minute
+        self.sample = sample
+        rules = judges.rules
+        self.silences = [
+            (length_us, [each for each in rules if each.rule.trigger.silence_us == length_us])
+            for length_us in plan.silences
+        ]
+        self.session_rules = [each for each in rules if each.rule.trigger.during_session]
+        self.closing_rules = [each for each in rules if is_closing(each.rule)]
+        self.eager = plan.eager
+        self.marking = bool(plan.session_settled)
+        self.first_minute = plan.first_minute
         self.start_code = next(code for code, kind in enumerate(kinds) if kind.type == "session_start")
 
     def settle(self, p: Player, upto_us: int, *, final: bool = False) -> None:
