@@ -15,11 +15,11 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from api.access.roles import ROLES, Role
+from api.access.roles import Role
 from api.app import create_app, server
 from api.settings import Settings
 from detector.drivers.clock import wall_clock_us
-from tests.api.serving import GENEROUS, issue
+from tests.api.serving import GENEROUS, issue_each
 from tests.stores import sqlite_store
 
 
@@ -79,11 +79,7 @@ def real_service(
     try:
         _wait(running, thread)
         port = listening.getsockname()[1]
-
-        async def keys() -> dict[Role, str]:
-            return {role: await issue(app, role) for role in ROLES}
-
-        found = asyncio.run_coroutine_threadsafe(keys(), loops[0]).result(20)
+        found = asyncio.run_coroutine_threadsafe(issue_each(app), loops[0]).result(20)
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=60) as client:
             yield Service(url, port, found, app, loops[0], client)

@@ -74,10 +74,20 @@ def usual(path: str) -> Role:
 async def issue(app: FastAPI, role: Role, partner: str | None = None, name: str | None = None) -> str:
     """A new key of a running service; a partner's is `demo-aid`'s unless said otherwise."""
     access: AccessService = app.state.access
-    of = (partner or "demo-aid") if role == "partner" else None
     async with access.store.write() as session:
-        wanted = NewKey(name=name or f"the {role}", role=role, partner=of)
-        return (await access.issue(session, wanted, "system:test")).key
+        return (await access.issue(session, _wanted(role, partner, name), "system:test")).key
+
+
+async def issue_each(app: FastAPI) -> dict[Role, str]:
+    """A new key of each role, all of them in one transaction."""
+    access: AccessService = app.state.access
+    async with access.store.write() as session:
+        return {role: (await access.issue(session, _wanted(role), "system:test")).key for role in ROLES}
+
+
+def _wanted(role: Role, partner: str | None = None, name: str | None = None) -> NewKey:
+    of = (partner or "demo-aid") if role == "partner" else None
+    return NewKey(name=name or f"the {role}", role=role, partner=of)
 
 
 @asynccontextmanager
@@ -98,7 +108,7 @@ async def serving(
         app = create_app(made, redis_url, clock=clock or (lambda: now_us))
         async with (
             app.router.lifespan_context(app),
-            Client(app, {role: await issue(app, role) for role in ROLES}) as client,
+            Client(app, await issue_each(app)) as client,
         ):
             yield client
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,28 +13,20 @@ from redis import Redis
 from api.deployment import stored
 from api.settings import Settings
 from detector.drivers.valkey import Server
+from tests.api.commands import Told, in_a_process, tiltwatch
 from tests.api.serving import serving
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
-def keys(home: Path, store_url: str, *words: str) -> tuple[int, str, str]:
-    command = "import sys; from api.cli import main; sys.argv[0] = 'tiltwatch'; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", command, "keys", *words],
-        env={"TILTWATCH_DATA_DIR": str(home), "TILTWATCH_DATABASE_URL": store_url, "PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+def keys(home: Path, store_url: str, *words: str, run: Callable[..., Told] = tiltwatch) -> Told:
+    return run(home, store_url, "keys", *words)
 
 
 async def test_a_key_is_issued_listed_and_revoked(
     valkey: Server, redis: Redis, tmp_path: Path, store_url: str
 ) -> None:
-    code, said, errors = keys(tmp_path, store_url, "issue", "agent", "night desk")
+    code, said, errors = keys(tmp_path, store_url, "issue", "agent", "night desk", run=in_a_process)
     assert (code, errors) == (0, "")
     key = said.strip()
     assert re.fullmatch(r"tw_[0-9a-f]{12}_[\w-]{43}", key)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from api.audit.tables import AuditHead, AuditRow
 from api.settings import Settings
 from detector.drivers.valkey import Server
 from tests.api.archive.office import Clock, office, put
+from tests.api.commands import Told, in_a_process, tiltwatch
 from tests.api.serving import As, Client, problem, serving
 from tests.drivers.small import DAY_US, event
 
@@ -34,18 +34,12 @@ async def archived(valkey: Server, redis: Redis, home: Path, store_url: str) -> 
         await each.deployment.audit.checkpoint(home / "audit-checkpoints.jsonl")
 
 
-def verify(home: Path, store_url: str, *more: str) -> tuple[int, list[str], list[str]]:
+def verify(
+    home: Path, store_url: str, *more: str, run: Callable[..., Told] = tiltwatch
+) -> tuple[int, list[str], list[str]]:
     """Exit code, what it said, and what it said of errors."""
-    command = "import sys; from api.cli import main; sys.argv[0] = 'tiltwatch'; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", command, "audit", "verify", *more],
-        env={"TILTWATCH_DATA_DIR": str(home), "TILTWATCH_DATABASE_URL": store_url, "PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+    code, said, errors = run(home, store_url, "audit", "verify", *more)
+    return code, said.splitlines(), errors.splitlines()
 
 
 def service(valkey: Server, home: Path, store_url: str) -> AbstractAsyncContextManager[Client]:
@@ -61,7 +55,7 @@ async def test_what_is_whole_is_said_to_be(
     valkey: Server, redis: Redis, tmp_path: Path, store_url: str
 ) -> None:
     await archived(valkey, redis, tmp_path, store_url)
-    code, said, errors = verify(tmp_path, store_url)
+    code, said, errors = verify(tmp_path, store_url, run=in_a_process)
     assert (code, errors) == (0, [])
     assert said == [
         "2 entries follow from one another; 1 checkpoints outside agree; the archive is as it was sealed"
