@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from random import Random
 from statistics import fmean, pstdev
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,6 +28,8 @@ _SAMPLE = 2_000
 _WEEKS_KEPT = 104
 _CHANGES_KEPT = 200
 _FIRST_DAYS = 28
+
+_window: Callable[..., Any] = ADWIN  # River has no types
 
 
 class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ class Drift:
         self._edges: list[list[float]] = []
         self._reference: list[Floats] = []
         self._weeks: dict[int, list[array[int]]] = {}
-        self._windows = [ADWIN() for _ in self.features]  # type: ignore[no-untyped-call]
+        self._windows = [_window() for _ in self.features]
         self._changes: list[list[int]] = [[] for _ in self.features]
         self._unknown = [0] * len(self.features)
 
@@ -97,7 +100,7 @@ class Drift:
             where = _bin(self._edges[place], value)
             counts[place][where] += 1
             window = self._windows[place]
-            window.update(where / _BINS)  # type: ignore[no-untyped-call]  # River has no types
+            window.update(where / _BINS)
             if window.drift_detected:
                 self._changes[place].append(at_us)
                 del self._changes[place][:-_CHANGES_KEPT]
@@ -166,7 +169,7 @@ class DailyChanges:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._windows = {name: ADWIN(delta=0.02, clock=1) for name in names}  # type: ignore[no-untyped-call]
+        self._windows = {name: _window(delta=0.02, clock=1) for name in names}
         self._sums: dict[int, dict[str, list[float]]] = {}
         self._first: dict[str, list[float]] = {name: [] for name in names}
         self._changes: dict[str, list[int]] = {name: [] for name in names}
@@ -186,7 +189,7 @@ class DailyChanges:
                 if len(first) < _FIRST_DAYS:
                     first.append(total / count)
                     continue
-                window.update(_stretched(total / count, first))  # type: ignore[no-untyped-call]
+                window.update(_stretched(total / count, first))
                 if window.drift_detected:
                     self._changes[name].append(day * DAY_US)
                     del self._changes[name][:-_CHANGES_KEPT]

@@ -39,11 +39,11 @@ def judged(rule: Rule, cohorts: Cohorts | None, lines: Iterable[bytes]) -> Engin
     return engine
 
 
-def seen(rule: Rule, cohorts: Cohorts | None, *lines: bytes) -> list[tuple[float | None, str | None]]:
+def seen(rule: Rule, cohorts: Cohorts | None, *lines: bytes) -> list[tuple[object, str | None]]:
     """Each alert's place and artefact; the rule must ask for `>= 0%` to show all."""
     alerts = judged(rule, cohorts, lines).take().alerts
     places = [each for alert in alerts for each in alert.evidence if each.quantity.startswith("percentile")]
-    return [(each.value, each.artefact) for each in places]  # type: ignore[misc]
+    return [(each.value, each.artefact) for each in places]
 
 
 @pytest.fixture

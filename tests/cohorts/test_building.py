@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,9 +53,9 @@ def write(path: Path, lines: Iterable[dict[str, object]]) -> Path:
     return path
 
 
-def built(log: Path, rules: list[Rule], *, least: int = 10, **more: object) -> Table:
+def built(log: Path, rules: list[Rule], *, least: int = 10, **more: Any) -> Table:
     with LogReader(str(log)) as reader:
-        return build_table(reader, Detection(rules), least=least, **more).table  # type: ignore[arg-type]
+        return build_table(reader, Detection(rules), least=least, **more).table
 
 
 def cohorts_of(table: Table, rule: Rule) -> list[Cohort]:
