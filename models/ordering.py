@@ -85,4 +85,5 @@ class InOrder:
 
     def _rules(self, player: str, at_us: int) -> float:
         opened_us, score = self._flags.get(player, (at_us, 0.0))
-        return float(score * 0.5 ** ((at_us - opened_us) / HALVED_US))
+        # Of a sample that came too late for its turn, the alert may lie behind it.
+        return float(score * 0.5 ** (max(at_us - opened_us, 0) / HALVED_US))

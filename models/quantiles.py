@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from models.sample import LARGEST
+
 MOST_KNOTS = 33
-LARGEST = 1e150
-"""Values beyond are learned as this: the difference of two of them is still a finite number."""
 
 
 class Knots(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

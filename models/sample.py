@@ -6,7 +6,17 @@ these shapes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
+
+EARLIEST_US = -62_135_596_800_000_000
+LATEST_US = 253_402_300_799_999_999
+"""µs since the epoch: instants lie in the years 1 to 9999, as those of events do."""
+LARGEST = 1e150
+"""Numbers lie within ±this: the difference of two is still a finite number, and so is its square."""
+LEAST_DRAWN = 1e-9
+"""A verdict counts by one over the probability that it was drawn with."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample", gc=False):
@@ -94,6 +104,32 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fla
     player: str
     at: int
     score: float
+
+
+def is_sound(each: Sample | Label | Flag) -> bool:
+    """Whether it can be learned from: every number finite and within the bounds above, or unknown.
+
+    What a detector makes always is. What stands on a stream may have been written by anybody.
+    """
+    if isinstance(each, Sample):
+        born = each.birth_year
+        return (
+            _happened(each.at)
+            and (born is None or 1 <= born <= 9999)
+            and _are_numbers((*each.values, *each.scores.values(), each.rules))
+        )
+    if isinstance(each, Label):
+        drawn = each.drawn == 0 or LEAST_DRAWN <= each.drawn <= 1
+        return drawn and _happened(each.at) and _happened(each.about)
+    return _happened(each.at) and _are_numbers((each.score,))
+
+
+def _happened(at_us: int) -> bool:
+    return EARLIEST_US <= at_us <= LATEST_US
+
+
+def _are_numbers(values: Iterable[float | None]) -> bool:
+    return all(value is None or -LARGEST <= value <= LARGEST for value in values)
 
 
 SOURCES = ("self_exclusion", "rg_event", "verdict")

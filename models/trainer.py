@@ -24,13 +24,15 @@ from models.labels import DAY_US, Answer, LabelTerms, Waiting, WaitingRoom, comp
 from models.learners import Learners
 from models.ordering import Heard, InOrder
 from models.report import Data, Interval, Report
-from models.rows import Rows
-from models.sample import Label, Sample
+from models.rows import Rows, Table
+from models.sample import Label, Sample, is_sound
 from models.scorecard import Scorecard
 
 UNUSUAL = "unusual"
 IN_FORCE = "in force"
 RULES = "rules alone"
+ENOUGH_DAYS = 28
+"""Days, answered, on which what was in force spoke: over fewer, one odd week would decide on a challenger."""
 _MISSED = "gone before it was heard"
 _FORMAT = 1
 
@@ -105,7 +107,13 @@ class Trainer:
     # Learning.
 
     def hear(self, each: Heard) -> None:
-        """Take in what comes about in order of time, and learn what nothing earlier can come before."""
+        """Take in what comes about in order of time, and learn what nothing earlier can come before.
+
+        What cannot be learned from is counted as malformed, before it could move the clock or stay for ever.
+        """
+        if not is_sound(each):
+            self._dropped["malformed"] += 1
+            return
         self._order.hear(each)
         self._go_through(self._order.settled())
 
@@ -267,6 +275,21 @@ class Trainer:
             bias=self.bias.report(self.terms, counts),
         )
 
+    def rival(self, challenger: str, champion: str) -> str:
+        """Return which score a challenger of a kind has to exceed to take the place of the champion.
+
+        That of what was in force, if it spoke on enough days; before, that of the champion's kind as it went
+        on learning, which is nothing to hold a challenger of the same kind against.
+        """
+        table = self._under_force()
+        is_enough = len(np.unique(table.day)) >= ENOUGH_DAYS and bool(table.harmed.any())
+        return IN_FORCE if is_enough or challenger == champion else champion
+
+    def _under_force(self) -> Table:
+        """Return the player-days of which what was in force spoke."""
+        table = self.rows.table(self._known_until)
+        return table.where(~np.isnan(table.score(IN_FORCE)))
+
     def gain(
         self, challenger: str, champion: str | None = None, *, metric: str = "pr_auc", draws: int = 500
     ) -> Interval:
@@ -275,9 +298,7 @@ class Trainer:
         What was in force is compared on the days of which it spoke: before it was, it could not be right.
         """
         other = champion or self.kinds[0]
-        table = self.rows.table(self._known_until)
-        if other == IN_FORCE:
-            table = table.where(~np.isnan(table.score(IN_FORCE)))
+        table = self._under_force() if other == IN_FORCE else self.rows.table(self._known_until)
         return evaluation.gain(table, challenger, other, metric=metric, draws=draws, seed=self.seed)
 
     def scorecard(self, kind: Kind, habit_features: Sequence[str], review_share: float) -> Scorecard:

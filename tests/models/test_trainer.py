@@ -14,7 +14,7 @@ from models.labels import DAY_US
 from models.registry import Registry
 from models.report import Report
 from models.sample import Label, Sample
-from models.trainer import Trainer
+from models.trainer import ENOUGH_DAYS, IN_FORCE, Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream
 
 EVENTS = list(stream())
@@ -103,6 +103,28 @@ def test_same_input_same_report_and_a_restart_changes_nothing(tmp_path: Path) ->
         assert cards[0].to_json() == cards[1].to_json()
     assert whole.gain("forest", draws=20) == restored.gain("forest", draws=20)
     assert whole.gain("logistic", "logistic", draws=20).low == 0
+
+
+def silent_until(day: int) -> list[Sample | Label]:
+    """The same players, while nothing was in force before a day."""
+    return [
+        msgspec.structs.replace(each, scores={})
+        if isinstance(each, Sample) and each.at < day * DAY_US
+        else each
+        for each in stream(players=20, days=110)
+    ]
+
+
+def test_a_challenger_is_held_against_what_was_in_force_once_that_spoke_for_long_enough() -> None:
+    always = fed(trainer(), silent_until(0))
+    assert always.rival("forest", "logistic") == IN_FORCE
+    last = int(max(always.rows.table(always._known_until).day))
+    late = fed(trainer(), silent_until(last + 2 - ENOUGH_DAYS))
+    assert late.rival("forest", "logistic") == "logistic"
+    # A kind is never its own rival: of what spoke too little it is for people to judge.
+    assert late.rival("logistic", "logistic") == IN_FORCE
+    early = fed(trainer(), silent_until(last + 1 - ENOUGH_DAYS))
+    assert early.rival("forest", "logistic") == IN_FORCE
 
 
 def test_a_scorecard_says_what_the_trainer_says() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from math import inf, nan
 
 import msgspec
 
 from models.harm import LogisticCard
 from models.labels import DAY_US
+from models.ordering import Heard
 from models.report import Report
-from models.sample import Label, Sample
+from models.sample import EARLIEST_US, LARGEST, LATEST_US, LEAST_DRAWN, Flag, Label, Sample
 from models.trainer import Trainer
 from tests.models.streams import BASELINES, FEATURES, fed, stream
 
@@ -128,3 +131,64 @@ def test_verdicts_on_alerts_alone_would_make_believe_the_worst() -> None:
     assert looked_at.believed_truth is not None
     assert looked_at.believed > 2 * looked_at.believed_truth
     assert 0 < looked_at.looked_at < 1
+
+
+WHO, NOON = "p1", 50 * DAY_US + DAY_US // 2
+
+
+def strange(
+    numbers: Sequence[float], instants: Sequence[int], years: Sequence[int], drawn: Sequence[float]
+) -> list[Heard]:
+    """A sample, label or flag for each number out of the ordinary, in each place where it can stand."""
+    sample = Sample(player=WHO, at=NOON, moment="deposit", catalogue="cat", values=(1.0,) * len(FEATURES))
+    verdict = Label(player=WHO, at=NOON, source="verdict", harmed=True, about=NOON, drawn=0.0)
+    flag = Flag(player=WHO, at=NOON, score=40.0)
+    change = msgspec.structs.replace
+    return [
+        *(change(sample, values=(*sample.values[1:], each)) for each in numbers),
+        *(change(sample, scores={"harm": each}) for each in numbers),
+        *(change(flag, score=each) for each in numbers),
+        *(change(sample, at=each) for each in instants),
+        *(change(flag, at=each) for each in instants),
+        *(change(verdict, at=each) for each in instants),
+        *(change(verdict, about=about) for about in instants),
+        *(change(sample, birth_year=born) for born in years),
+        *(change(verdict, drawn=each) for each in drawn),
+    ]
+
+
+def heard(trainer: Trainer, between: Sequence[Heard]) -> Report:
+    """What is reported of a small stream with something in its midst."""
+    usual = list(stream(players=20, days=75))
+    for each in (*usual[: len(usual) // 2], *between, *usual[len(usual) // 2 :]):
+        trainer.hear(each)
+    trainer.finish()
+    trainer.scorecard("logistic", [], 0.01)
+    return trainer.report(draws=5)
+
+
+def test_what_no_model_can_learn_from_is_counted_and_changes_nothing_else() -> None:
+    """A year that fits into no machine word once would have stopped the trainer a month later, for good."""
+    malformed = strange(
+        numbers=(inf, -inf, nan, 1e308, -1e308, 10**400),
+        instants=(LATEST_US + 1, EARLIEST_US - 1, 2**63, 10**30),
+        years=(0, 10_000, 2**63, -(10**30)),
+        drawn=(-0.5, 1.5, nan, inf, 5e-324),
+    )
+    plain, poisoned = heard(logistic(), []), heard(logistic(), malformed)
+    dropped = poisoned.data.dropped
+    assert dropped["malformed"] == len(malformed)
+    data = msgspec.structs.replace(poisoned.data, dropped=dropped | {"malformed": 0})
+    assert msgspec.structs.replace(poisoned, data=data) == plain
+
+
+def test_the_strangest_that_can_be_learned_from_is() -> None:
+    bounds = strange(
+        numbers=(LARGEST, -LARGEST, 5e-324, 0.0, -0.0),
+        instants=(EARLIEST_US, -1, 0, LATEST_US),
+        years=(1, 9999),
+        drawn=(0.0, LEAST_DRAWN, 1.0),
+    )
+    report = heard(Trainer(FEATURES, "cat", baselines=BASELINES), bounds)
+    assert report.data.dropped["malformed"] == 0
+    assert report.data.player_days > 100
