@@ -211,6 +211,7 @@ class Registry:
         at_us: int,
         effective_from_us: int | None = None,
         forced: str | None = None,
+        rival: str = "the champion",
     ) -> Entry:
         """Put an entry in force, and return it; the champion before is retired.
 
@@ -224,6 +225,8 @@ class Registry:
             alert has to be made again with the model of its time.
         forced
             The reason for doing so although the gain is not shown.
+        rival
+            What messages call that which the gain is over.
 
         Raises
         ------
@@ -243,10 +246,10 @@ class Registry:
                 raise RegistryError(f"{id_} is the champion already")
             if _champion(book) is not None and not forced:
                 if gain is None or gain.low is None:
-                    raise NotBetter(f"{id_} was not compared with the champion")
+                    raise NotBetter(f"{id_} was not compared with {rival}")
                 if gain.low <= 0:
                     raise NotBetter(
-                        f"{id_} is not shown to be better: its gain of {_told(gain.value)} "
+                        f"{id_} is not shown to be better than {rival}: its gain of {_told(gain.value)} "
                         f"may be as low as {gain.low:+.4f}"
                     )
             why = f"forced: {forced}" if forced else "better, as measured" if gain else "the first"

@@ -51,6 +51,10 @@ RegistryFolder = Annotated[
 RulesFolder = Annotated[
     Path | None, typer.Option("--rules", help="The folder of rules that models lie beside.")
 ]
+EffectiveFrom = Annotated[
+    datetime | None, typer.Option(help="From which event time on, UTC; now if left out.")
+]
+Why = Annotated[str, typer.Argument(help="The reason, kept for good.")]
 
 
 @app.command()
@@ -174,9 +178,7 @@ def promote(
     model: Annotated[str, typer.Argument(help="The id of a challenger, as `train` and `list` tell it.")],
     registry: RegistryFolder,
     rules: RulesFolder = None,
-    effective_from: Annotated[
-        datetime | None, typer.Option(help="From which event time on, UTC; now if left out.")
-    ] = None,
+    effective_from: EffectiveFrom = None,
     force: Annotated[
         str | None, typer.Option(help="Promote it although it is not shown to be better, for this reason.")
     ] = None,
@@ -185,55 +187,51 @@ def promote(
 
     The champion itself is laid beside the rules anew.
     """
-    book = _opened(registry)
-    now_us, since_us = _now(effective_from)
+    book, now_us, since_us = _from_then_on(registry, rules, effective_from)
     entry, champion = book.entry(model), book.champion()
-    if rules is not None:
-        check_fileable(rules, since_us)  # before the registry says that it is in force
     if champion is not None and champion.id == model and rules is not None:
         _file(book, model, rules, since_us)
         return
-    gain = None
+    gain, rival = None, "the champion"
     if champion is not None and champion.id != model:
         trainer = _restored(book, model)
         assert trainer is not None
-        gain = trainer.gain(entry.kind, champion.kind if champion.kind != entry.kind else "in force")
-    made = book.promote(model, gain, by=_user(), at_us=now_us, effective_from_us=since_us, forced=force)
+        other = trainer.rival(entry.kind, champion.kind)
+        gain = trainer.gain(entry.kind, other)
+        rival = (
+            f"the champion's kind ({other}) as it went on learning"
+            if other in trainer.kinds
+            else "what was in force"
+        )
+    made = book.promote(
+        model, gain, by=_user(), at_us=now_us, effective_from_us=since_us, forced=force, rival=rival
+    )
     _file(book, made.id, rules, since_us)
     if gain is not None:
-        typer.echo(f"gain in PR AUC over the champion: {_interval(gain)}")
+        typer.echo(f"gain in PR AUC over {rival}: {_interval(gain)}")
 
 
 @app.command()
 def rollback(
-    why: Annotated[str, typer.Argument(help="The reason, kept for good.")],
+    why: Why,
     registry: RegistryFolder,
     rules: RulesFolder = None,
-    effective_from: Annotated[
-        datetime | None, typer.Option(help="From which event time on, UTC; now if left out.")
-    ] = None,
+    effective_from: EffectiveFrom = None,
 ) -> None:
     """Put the model before the champion back in force."""
-    book = _opened(registry)
-    now_us, since_us = _now(effective_from)
-    if rules is not None:
-        check_fileable(rules, since_us)
+    book, now_us, since_us = _from_then_on(registry, rules, effective_from)
     made = book.rollback(why, by=_user(), at_us=now_us, effective_from_us=since_us)
     _file(book, made.id, rules, since_us)
 
 
 @app.command()
-def freeze(
-    why: Annotated[str, typer.Argument(help="The reason, kept for good.")], registry: RegistryFolder
-) -> None:
+def freeze(why: Why, registry: RegistryFolder) -> None:
     """Let no model be promoted until `unfreeze`; rolling back stays possible."""
     _opened(registry).freeze(why, by=_user(), at_us=micros(datetime.now(UTC)))
 
 
 @app.command()
-def unfreeze(
-    why: Annotated[str, typer.Argument(help="The reason, kept for good.")], registry: RegistryFolder
-) -> None:
+def unfreeze(why: Why, registry: RegistryFolder) -> None:
     """Let models be promoted again."""
     _opened(registry).unfreeze(why, by=_user(), at_us=micros(datetime.now(UTC)))
 
@@ -371,10 +369,22 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _now(effective_from: datetime | None) -> tuple[int, int]:
-    """The wall clock, and from when on something is to be in force, which is now unless it is said."""
+def _from_then_on(
+    registry: Path, rules: Path | None, effective_from: datetime | None
+) -> tuple[Registry, int, int]:
+    """The registry, the wall clock, and from when on something is to be in force: now unless it is said.
+
+    Raises
+    ------
+    InputError
+        Nothing could be laid beside the rules from then on; the registry must not say that it is in force.
+    """
+    book = _opened(registry)
     now_us = micros(datetime.now(UTC))
-    return now_us, whole(now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC)))
+    since_us = whole(now_us if effective_from is None else micros(effective_from.replace(tzinfo=UTC)))
+    if rules is not None:
+        check_fileable(rules, since_us)
+    return book, now_us, since_us
 
 
 def _instant(at_us: int | None) -> str:

@@ -156,10 +156,12 @@ def test_from_the_first_promotion_to_the_freeze(world: World, tmp_path: Path) ->
         score, *reasons = (row for row in each["evidence"] if row.get("artefact"))
         assert (score["quantity"], score["artefact"]) == ("score(harm)", f"harm@{champion}")
         assert 0 < len(reasons) <= 5
-    assert f"harm@{champion}" not in refused("promote", other, *at_home)
+    told = refused("promote", other, *at_home)
+    assert f"harm@{champion}" not in told
+    assert re.search(r"better than the champion's kind \(\w+\) as it went on learning: its gain", told)
     assert len(list((world.rules / "scorecards").iterdir())) == 1
     told = models("promote", other, *at_home, "--force", "to see it at work")
-    assert "gain in PR AUC" in told
+    assert "gain in PR AUC over the champion's kind (" in told
     models("rollback", "it was no better", *at_home)
     listed = models("list", "--registry", world.registry)
     assert re.search(rf"{champion} .*champion", listed)
