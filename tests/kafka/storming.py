@@ -40,11 +40,7 @@ _BATCH = 2000
 def log_of(
     count: int, players: int, seed: int, *, troubled: float = 0.5, corrupt: float = 0.01
 ) -> list[bytes]:
-    """A simulated log with all that replay and workers have to agree upon; it ends with a tick.
-
-    Each partition has its own high mark, and alerts of silence come as far as that has come. The tick, which
-    goes to every partition, brings all of them to where a replay ends.
-    """
+    """A simulated log with all that replay and workers have to agree upon; it ends with a tick."""
     config = Config(
         players=players,
         events=count,
@@ -55,7 +51,15 @@ def log_of(
         corrupt=corrupt,
         corrections=0.02,
     )
-    lines = list(events(config))
+    return ended(list(events(config)))
+
+
+def ended(lines: Sequence[bytes]) -> list[bytes]:
+    """A log with a tick at its end.
+
+    Each partition has its own high mark, and alerts of silence come as far as that has come. The tick, which
+    goes to every partition, brings all of them to where a replay ends.
+    """
     decoder = Decoder(Currencies())
     high_us = max(
         micros(event.ts) for line in lines[-2 * _BATCH :] if hasattr(event := decoder.decode(line), "ts")
