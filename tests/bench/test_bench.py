@@ -34,6 +34,12 @@ needs_bytewax = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred times the history of one player alone takes ten seconds to make."""
+    monkeypatch.setattr(history, "TIMES", 4)
+
+
 def check(row: Row, plan: Plan = SMALL) -> None:
     """Every round of a row was measured."""
     assert row.missing is None
