@@ -25,12 +25,13 @@
 # - The first half of the log is for learning. What is measured is the second.
 #
 # A small house is simulated unless the environment says otherwise: `STUDY_SEEDS` (as `1-10`),
-# `STUDY_PLAYERS`, `STUDY_DAYS`, `STUDY_PROCESSES`.
+# `STUDY_PLAYERS`, `STUDY_DAYS`, `STUDY_PROCESSES`, and `STUDY_KINDS` for challengers beside the champion (as
+# `logistic,forest`).
 
 # %%
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, takewhile
@@ -50,7 +51,7 @@ from detector.language.pack import default_pack, load_pack
 from detector.simulator import Config, Truth, arrivals, truths
 from detector.simulator.harm import MODERATE
 from models import habit, metrics
-from models.capacity import flags, lead
+from models.capacity import PAUSE_DAYS, flags, lead
 from models.combined import combined
 from models.labels import DAY_US, LabelTerms
 from models.ordering import SETTLED_US, Heard, InOrder
@@ -63,13 +64,13 @@ SEEDS = os.environ.get("STUDY_SEEDS", "1-1")
 PLAYERS = int(os.environ.get("STUDY_PLAYERS", "300"))
 DAYS = int(os.environ.get("STUDY_DAYS", "80"))
 PROCESSES = int(os.environ.get("STUDY_PROCESSES", "1"))
+KINDS = tuple(os.environ.get("STUDY_KINDS", "logistic").split(","))
 
 TERMS = LabelTerms()
 EASY = 0.9  # a ROC AUC above says that the simulator is easy
 HORIZON = 30  # days in which harm is to be foreseen
 CAPACITY = 20.0  # players that can be looked at a day, of 1,000 who play on it
 REVIEWED = 0.005  # share of players' days with play that are looked at by lot
-PAUSE = 7  # days for which agents leave alone whom they looked at because of an alert
 ERROR = 0.1  # share of verdicts that are wrong
 COMBINED, HABIT, LOT = "combined", "habit", "by lot"
 ALONE = {
@@ -156,7 +157,9 @@ class Agents:
 
     def _look(self, day: int, played: dict[str, int], alerts: dict[str, Flag]) -> Iterator[Label]:
         self._carried += len(played) * CAPACITY / 1000
-        fresh = [each for each in alerts.values() if self._looked.get(each.player, -PAUSE) + PAUSE <= day]
+        fresh = [
+            each for each in alerts.values() if self._looked.get(each.player, -PAUSE_DAYS) + PAUSE_DAYS <= day
+        ]
         for alert in sorted(fresh, key=lambda each: (-each.score, each.at, each.player)):
             if self._carried < 1:
                 break
@@ -213,15 +216,22 @@ class Scores:
     def __init__(self, catalogue: object, seed: int) -> None:
         self.own = [place for place, feature in enumerate(catalogue.features) if feature.own]
         self.trainer = Trainer(
-            catalogue.names, catalogue.id, seed=seed, baselines={name: name for name in catalogue.names}
+            catalogue.names,
+            catalogue.id,
+            seed=seed,
+            kinds=KINDS,
+            baselines={name: name for name in catalogue.names},
         )
         self.names = (*self.trainer.names, COMBINED, HABIT, LOT)
         self.days: dict[tuple[str, int], tuple[int, np.ndarray]] = {}
+        self.sought: dict[str, list[int]] = {}
         self._habits: dict[str, list[float]] = {}
 
     def take(self, each: Sample | Label) -> None:
         if isinstance(each, Label):
             self.trainer.label(each)
+            if each.source != "verdict":
+                self.sought.setdefault(each.player, []).append(each.at)
             return
         self.trainer.take(each)
         waiting = next(one for one in reversed(self.trainer.room.of(each.player)) if one.at == each.at)
@@ -242,19 +252,16 @@ class Scores:
         return nan if off is None else off
 
     def table(self, courses: dict[str, Course], from_us: int) -> Table:
-        """What was said of each day with play from an instant on, with the truth."""
+        """What was said of each day with play from an instant on, with the truth; see `House.days`."""
         kept = sorted(
             ((day, player, at, said) for (player, day), (at, said) in self.days.items() if at >= from_us),
             key=lambda row: row[:2],
         )
         players = tuple(sorted({player for _, player, _, _ in kept}))
         numbers = {player: number for number, player in enumerate(players)}
-        onsets = []
-        for _, player, at, _ in kept:
-            onset = courses[player].onset_us
-            near = onset is not None and abs(onset - at) <= HORIZON * DAY_US
-            onsets.append(onset if near else -1)
-        label_at = np.array(onsets, dtype=np.int64)
+        sought = np.array(
+            [next_within(self.sought.get(player, ()), at) for _, player, at, _ in kept], np.int64
+        )
         return Table(
             names=self.names,
             players=players,
@@ -263,16 +270,41 @@ class Scores:
             at=np.array([at for _, _, at, _ in kept]),
             scores=np.array([said for *_, said in kept]),
             harmed=np.array([courses[player].harmed(at, HORIZON) for _, player, at, _ in kept]),
-            hard=label_at >= 0,  # for lead times: the days around an onset
+            hard=sought >= 0,
             weights=np.ones(len(kept)),
-            label_at=label_at,
+            label_at=sought,
             birth_year=np.full(len(kept), -1),
             kept=1.0,
         )
 
 
-def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> tuple[Table, dict[str, int]]:
-    """Simulate, replay, look, learn and score; what was said in the second half, and what was counted."""
+def next_within(times: Iterable[int], at_us: int) -> int:
+    """The first of some instants that comes after another one and within the horizon of it, or -1."""
+    return min((each for each in times if at_us < each <= at_us + HORIZON * DAY_US), default=-1)
+
+
+@dataclass
+class House:
+    """What was said in the second half of a house's log.
+
+    Attributes
+    ----------
+    days
+        A row a day with play. `harmed` is the truth; `label_at` is the next time that help was sought, within
+        the horizon, -1 without; `hard` says whether there is one.
+    onset_at
+        The same of the player's onset, (n,).
+    counts
+        What came about, by name.
+    """
+
+    days: Table
+    onset_at: np.ndarray
+    counts: dict[str, int]
+
+
+def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> House:
+    """Simulate, replay, look, learn and score."""
     config = Config(players=players, days=days + HORIZON, seed=seed)
     start_us = micros(config.start)
     end_us = start_us + days * DAY_US
@@ -289,13 +321,19 @@ def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> tuple[Table, d
             scores.take(each)
     for each in order.until(end_us):
         scores.take(each)
+    table = scores.table(courses, start_us + days * DAY_US // 2)
+    onsets = [courses[table.players[who]].onset_us for who in table.player]
+    onset_at = [next_within([] if o is None else [o], at) for o, at in zip(onsets, table.at, strict=True)]
     bias = scores.trainer.bias.report(scores.trainer.terms, scores.trainer.room.counts)
-    return scores.table(courses, start_us + days * DAY_US // 2), {
+    counts = {
         "samples": scores.trainer.room.counts.taken,
         **scores.trainer.room.counts.labels,
         "on alerts": bias.on_alerts.verdicts,
         "in review": bias.reviewed.verdicts,
+        "days": len(table),
+        "harmed": int(table.harmed.sum()),
     }
+    return House(table, np.array(onset_at, dtype=np.int64), counts)
 
 
 # %% [markdown]
@@ -303,79 +341,64 @@ def house(seed: int, players: int = PLAYERS, days: int = DAYS) -> tuple[Table, d
 #
 # - **ROC AUC**, **PR AUC**: over days with play.
 # - **precision**: the share harmed among the days that are flagged, each day the highest scores, 20 of 1,000.
-#   This is how the trainer's report flags: the same player may be flagged day after day. Beside it stands
-#   what comes of it if a flagged player is left alone for a week, as the agents above do.
-# - **warned**: the share of onsets whose player was flagged on one of the 30 days before; of players who
-#   played on one of them, since nobody else can be flagged. **lead**: the median of the days from the first
-#   of these flags to the onset, over those who were. **warning**: its mean over all onsets, 0 where nobody
-#   was flagged: a score that warns of a few, early, must not look better than one that warns of them and
-#   others.
-# - **found**: the share of onsets whose player was flagged in the 30 days before or the 30 after, of players
-#   who played in them. **gained**: the mean of the days from the first of these flags to the end of the 60, 0
-#   where there was none.
+#   Whoever was flagged is left alone for a week. The trainer's report flags in the same way.
+# - **warned**: of all times that *help was sought*, by self-exclusion or words of distress, the share whose
+#   player was flagged in the 30 days before; of players who played in them, since nobody else can be flagged.
+#   **lead**: the median of the days from the first of these flags, over those. **warning**: its mean over all
+#   times, 0 where nobody was flagged: a score that warns of a few, early, must not look better than one that
+#   warns of them and others. The trainer's report measures lead in the same way.
+# - **onsets**, **onset lead**, **onset warning**: the same of onsets, which nobody on the platform knows of.
 
 
 # %%
-MEASURES = ["ROC AUC", "PR AUC", "precision", "warned", "lead", "warning", "found", "gained"]
+MEASURES = [
+    "ROC AUC", "PR AUC", "precision", "warned", "lead", "warning", "onsets", "onset lead", "onset warning"
+]  # fmt: skip
 
 
-def gained(table: Table, flagged: np.ndarray, after: int = 0) -> float:
-    """Mean over onsets of the days from the first flag to `after` days past it; 0 without a flag."""
-    first: dict[int, float] = {}
+def warning(table: Table, flagged: np.ndarray) -> float:
+    """Mean over all cases of the days from the first flag to the case; 0 without a flag."""
+    first: dict[tuple[int, int], float] = {}
     for place in np.flatnonzero(table.hard).tolist():
-        days = (table.label_at[place] - table.at[place]) / DAY_US + after if flagged[place] else 0.0
-        player = int(table.player[place])
-        first[player] = max(days, first.get(player, 0.0))
+        days = (table.label_at[place] - table.at[place]) / DAY_US if flagged[place] else 0.0
+        case = int(table.player[place]), int(table.label_at[place])
+        first[case] = max(days, first.get(case, 0.0))
     return sum(first.values()) / len(first) if first else nan
 
 
-def rested(table: Table, name: str, seed: int) -> np.ndarray:
-    """Which days a score flags at capacity where a flagged player is left alone for `PAUSE` days."""
-    scores, lots = table.score(name), np.random.default_rng(seed).random(len(table))
-    flagged = np.zeros(len(table), dtype=bool)
-    free_from = np.zeros(len(table.players), dtype=np.int64)
-    carried = 0.0
-    for day in np.unique(table.day).tolist():
-        today = np.flatnonzero(table.day == day)
-        carried += len(today) * CAPACITY / 1000
-        places = int(carried + 1e-9)
-        carried -= places
-        free = today[(free_from[table.player[today]] <= day) & ~np.isnan(scores[today])]
-        chosen = free[np.lexsort((lots[free], -scores[free]))][:places]
-        flagged[chosen] = True
-        free_from[table.player[chosen]] = day + PAUSE
-    return flagged
+def early(days: Table, case_at: np.ndarray, flagged: np.ndarray) -> list[float]:
+    """Share of cases with a flag before, median of days ahead among these, mean of days ahead of all."""
+    before = replace(days, harmed=case_at >= 0, hard=case_at >= 0, label_at=case_at)
+    found = lead(before, flagged)
+    return [found.reached, found.median, warning(before, flagged)]
 
 
-def measured(table: Table, seed: int, pause: bool = False) -> pd.DataFrame:
-    """Every score of a table by `MEASURES`, with or without a pause after a flag."""
-    rows = {}
-    around = replace(table, harmed=table.hard)
-    before = table.hard & (table.at < table.label_at)
-    ahead = replace(table, harmed=before, hard=before)
-    for name in table.names:
-        ranks = metrics.Ranking.of(table.score(name)).mass(table.harmed, table.weights)
-        flagged = rested(table, name, seed) if pause else flags(table, name, CAPACITY, seed)
-        early = lead(ahead, flagged)
-        precision = float(table.harmed[flagged].mean()) if flagged.any() else nan
+def measured(house: House, seed: int) -> pd.DataFrame:
+    """Every score of a house by `MEASURES`."""
+    rows, days = {}, house.days
+    for name in days.names:
+        ranks = metrics.Ranking.of(days.score(name)).mass(days.harmed, days.weights)
+        flagged = flags(days, name, CAPACITY, seed)
+        precision = float(days.harmed[flagged].mean()) if flagged.any() else nan
         rows[name] = [
-            metrics.roc_auc(*ranks), metrics.pr_auc(*ranks), precision, early.reached, early.median,
-            gained(ahead, flagged), lead(around, flagged).reached, gained(around, flagged, HORIZON),
+            metrics.roc_auc(*ranks), metrics.pr_auc(*ranks), precision,
+            *early(days, days.label_at, flagged), *early(days, house.onset_at, flagged),
         ]  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index", columns=MEASURES)
 
 
-Measured = dict[str, pd.DataFrame]
-"""Every score by every measure, by how players are flagged."""
-POLICIES = {"flagged day after day": False, "left alone for a week": True}
+def cases(players: np.ndarray, case_at: np.ndarray) -> int:
+    """How many there are to be early for."""
+    near = case_at >= 0
+    return len(set(zip(players[near].tolist(), case_at[near].tolist(), strict=True)))
 
 
-def study(seed: int) -> tuple[int, Measured, dict[str, int]]:
+def study(seed: int) -> tuple[int, pd.DataFrame, dict[str, int]]:
     """One house, measured."""
-    table, counts = house(seed)
-    onsets = len(set(table.player[table.hard].tolist()))
-    counts |= {"days": len(table), "harmed": int(table.harmed.sum()), "onsets": onsets}
-    return seed, {policy: measured(table, seed, pause) for policy, pause in POLICIES.items()}, counts
+    one = house(seed)
+    who = one.days.player
+    found = {"help sought": cases(who, one.days.label_at), "onsets": cases(who, one.onset_at)}
+    return seed, measured(one, seed), one.counts | found
 
 
 def seeds_of(text: str) -> list[int]:
@@ -384,7 +407,7 @@ def seeds_of(text: str) -> list[int]:
     return list(range(int(first), int(last or first) + 1))
 
 
-def all_of(seeds: list[int]) -> Iterator[tuple[int, Measured, dict[str, int]]]:
+def all_of(seeds: list[int]) -> Iterator[tuple[int, pd.DataFrame, dict[str, int]]]:
     """Each house by itself, in as many processes as were asked for."""
     if PROCESSES == 1:
         yield from map(study, seeds)
@@ -428,27 +451,25 @@ def named(names: list[str]) -> dict[str, str]:
 COLUMNS = list(FEATURES.packaged.names)
 
 
-def report(results: dict[int, tuple[Measured, dict[str, int]]]) -> None:
+def report(results: dict[int, tuple[pd.DataFrame, dict[str, int]]]) -> None:
     """Print what was simulated, how each score did on average, and by how much the combined one is ahead."""
     counts = pd.DataFrame({seed: counts for seed, (_, counts) in results.items()}).T.fillna(0).astype(int)
     print(f"SIMULATED players: {PLAYERS:,} of each seed, {DAYS} days\n\n{counts.to_string()}")
-    for policy in POLICIES:
-        by_seed = {seed: tables[policy] for seed, (tables, _) in results.items()}
-        mean = pd.concat(by_seed.values()).groupby(level=0, sort=False).mean()
-        shown = named(list(mean.index))
-        print(f"\n{policy}: means over seeds\n\n{mean.loc[list(shown)].rename(shown).round(3).to_string()}")
-        for measure in MEASURES:
-            gaps = compared(by_seed, measure)
-            best = mean.loc[COLUMNS, measure].fillna(-np.inf).idxmax()
-            rows = {name: title for name, title in shown.items() if name != COMBINED}
-            rows |= {best: f"{best}, the best feature in hindsight"} if best not in rows else {}
-            table = gaps.loc[list(rows)].rename(rows).round(3).to_string()
-            print(f"\n{policy}, {measure}: combined less\n\n{table}")
-        if counts["onsets"].sum() >= 20:  # of fewer it would say nothing
-            assert mean["ROC AUC"].max() < EASY, "simulated harm is too easy to see"
+    by_seed = {seed: table for seed, (table, _) in results.items()}
+    mean = pd.concat(by_seed.values()).groupby(level=0, sort=False).mean()
+    shown = named(list(mean.index))
+    print(f"\nmeans over seeds\n\n{mean.loc[list(shown)].rename(shown).round(3).to_string()}")
+    for measure in MEASURES:
+        gaps = compared(by_seed, measure)
+        best = mean.loc[COLUMNS, measure].fillna(-np.inf).idxmax()
+        rows = {name: title for name, title in shown.items() if name != COMBINED}
+        rows |= {best: f"{best}, the best feature in hindsight"} if best not in rows else {}
+        print(f"\n{measure}: combined less\n\n{gaps.loc[list(rows)].rename(rows).round(3).to_string()}")
+    if counts["onsets"].sum() >= 20:  # of fewer it would say nothing
+        assert mean["ROC AUC"].max() < EASY, "simulated harm is too easy to see"
 
 
 results = {}
-for seed, tables, counts in all_of(seeds_of(SEEDS)):
-    results[seed] = tables, counts
+for seed, table, counts in all_of(seeds_of(SEEDS)):
+    results[seed] = table, counts
 report(results)

@@ -125,9 +125,9 @@ def test_agents_know_nothing_of_what_is_to_come(notebook: dict[str, Any]) -> Non
 
 
 def days_of(rows: list[tuple[str, float, float, bool, float | None]]) -> Table:
-    """Rows of player, day, score, whether harmed and, where one is near, the day of the onset."""
+    """Rows of player, day, score, whether harmed and, where one is near, the day on which help was sought."""
     players = tuple(sorted({row[0] for row in rows}))
-    onsets = np.array([-1 if row[4] is None else at(row[4]) for row in rows])
+    sought = np.array([-1 if row[4] is None else at(row[4]) for row in rows])
     return Table(
         names=("combined",),
         players=players,
@@ -136,62 +136,56 @@ def days_of(rows: list[tuple[str, float, float, bool, float | None]]) -> Table:
         at=np.array([at(row[1]) for row in rows]),
         scores=np.array([[row[2]] for row in rows]),
         harmed=np.array([row[3] for row in rows]),
-        hard=onsets >= 0,
+        hard=sought >= 0,
         weights=np.ones(len(rows)),
-        label_at=onsets,
+        label_at=sought,
         birth_year=np.full(len(rows), -1),
         kept=1.0,
     )
 
 
-def test_days_are_gained_from_the_first_flag_on_and_who_was_not_flagged_counts(
+def test_a_warning_runs_from_the_first_flag_on_and_who_was_not_flagged_counts(
     notebook: dict[str, Any],
 ) -> None:
     table = days_of(
         [
             ("early", 10, 0.0, True, 25.0), ("early", 15, 0.0, True, 25.0), ("early", 20, 0.0, True, 25.0),
-            ("late", 20, 0.0, True, 18.0), ("never", 20, 0.0, True, 30.0), ("fine", 20, 0.0, False, None),
+            ("early", 50, 0.0, True, 52.0), ("never", 20, 0.0, True, 30.0), ("fine", 20, 0.0, False, None),
         ]
     )  # fmt: skip
     flagged = np.array([False, True, True, True, False, True])
-    # Ten days before the onset, two after it, and never.
-    assert notebook["gained"](table, flagged, 30) == pytest.approx((40 + 28 + 0) / 3)
-    before = notebook["replace"](table, hard=table.hard & (table.at < table.label_at))
-    assert notebook["gained"](before, flagged) == pytest.approx((10 + 0) / 2)
+    # Ten days before the first time, two before the second, and never.
+    assert notebook["warning"](table, flagged) == pytest.approx((10 + 2 + 0) / 3)
+    assert notebook["early"](table, table.label_at, flagged) == pytest.approx([2 / 3, 6, 4])
+
+
+def test_what_is_early_comes_after_and_within_the_horizon(notebook: dict[str, Any]) -> None:
+    times = [at(3), at(40), at(50)]
+    found = [notebook["next_within"](times, at(day)) for day in (2, 3, 10, 45, 50)]
+    assert found == [at(3), -1, at(40), at(50), -1]
 
 
 def test_a_score_that_knows_it_all_is_measured_as_perfect_and_its_opposite_as_the_worst(
     notebook: dict[str, Any],
 ) -> None:
-    rows: list[tuple[str, float, float, bool, float | None]] = []
-    for day in range(60):
-        for number in range(50):
-            player, onset = f"p{number:02}", 55.0
-            near = number == 3 and abs(onset - day - 0.5) <= 30
-            rows.append((player, day + 0.5, float(near), near, onset if near else None))
-    told = notebook["measured"](days_of(rows), 1).loc["combined"]
-    assert told["ROC AUC"] == told["PR AUC"] == told["warned"] == told["found"] == 1
-    # One a day is flagged; before anything is near it is drawn by lot, and wrong.
-    assert told["precision"] == pytest.approx(35 / 60)
-    assert told["lead"] == told["warning"] == pytest.approx(29.5)
-    assert told["gained"] == pytest.approx(59.5)
-    turned = notebook["measured"](days_of([(*row[:2], -row[2], *row[3:]) for row in rows]), 1).loc["combined"]
-    assert turned["ROC AUC"] == turned["precision"] == turned["found"] == turned["gained"] == 0
+    def told(of_harmed: float, of_others: float) -> Any:
+        rows: list[tuple[str, float, float, bool, float | None]] = []
+        for day in range(60):
+            for number in range(50):
+                player, sought = f"p{number:02}", 55.0
+                near = number == 3 and 0 < sought - day - 0.5 <= 30
+                score = of_harmed if near else of_others
+                rows.append((player, day + 0.5, score, near, sought if near else None))
+        table = days_of(rows)
+        return notebook["measured"](notebook["House"](table, table.label_at, {}), 1).loc["combined"]
 
-
-def test_whoever_was_flagged_is_left_alone_for_a_week_and_others_are_seen_instead(
-    notebook: dict[str, Any],
-) -> None:
-    # A hundred play each day, whom the score always puts in the same order; two a day are flagged.
-    table = days_of([(f"p{n:03}", day + 0.5, float(n), False, None) for day in range(15) for n in range(100)])
-    flagged = notebook["rested"](table, "combined", 1)
-    seen: dict[int, list[int]] = {}
-    for place in np.flatnonzero(flagged):
-        seen.setdefault(int(table.day[place]) - FIRST, []).append(int(table.player[place]))
-    first = [[98, 99], [96, 97], [94, 95], [92, 93], [90, 91], [88, 89], [86, 87]]
-    assert [sorted(seen[day]) for day in range(15)] == [*first, *first, [98, 99]]
-    # As many are flagged as without a pause.
-    assert flagged.sum() == notebook["flags"](table, "combined", 20.0, 1).sum()
+    right = told(1.0, np.nan)
+    assert right["ROC AUC"] == right["PR AUC"] == right["precision"] == 1
+    assert right["warned"] == right["onsets"] == 1
+    assert right["lead"] == right["warning"] == right["onset lead"] == right["onset warning"]
+    assert right["lead"] == pytest.approx(29.5)
+    wrong = told(0.0, 1.0)
+    assert wrong["ROC AUC"] == wrong["precision"] == wrong["warned"] == wrong["warning"] == 0
 
 
 def test_scores_are_held_against_each_other_seed_by_seed(notebook: dict[str, Any]) -> None:
@@ -235,12 +229,14 @@ def test_what_was_said_is_not_touched_by_what_is_learned_later(notebook: dict[st
 
 
 def test_a_house_tells_the_second_half_alone_and_the_same_again(notebook: dict[str, Any]) -> None:
-    table, counts = notebook["house"](2, players=20, days=24)
-    assert len(table)
+    told = notebook["house"](2, players=20, days=24)
+    table = told.days
+    assert len(table) == len(told.onset_at) == told.counts["days"]
     start = notebook["micros"](notebook["Config"]().start) // DAY_US
     assert start + 12 <= table.day.min() <= table.day.max() < start + 24
     assert {"combined", "logistic", "rules alone", "unusual", "habit", "net_loss_30d"} <= set(table.names)
-    again, counted = notebook["house"](2, players=20, days=24)
-    assert counted == counts
-    np.testing.assert_array_equal(again.scores, table.scores)
-    np.testing.assert_array_equal(again.harmed, table.harmed)
+    again = notebook["house"](2, players=20, days=24)
+    assert again.counts == told.counts
+    np.testing.assert_array_equal(again.days.scores, table.scores)
+    np.testing.assert_array_equal(again.days.harmed, table.harmed)
+    np.testing.assert_array_equal(again.onset_at, told.onset_at)
