@@ -3,152 +3,34 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from random import Random
-from statistics import fmean, pstdev
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.engine.alerts import Alert
 from detector.engine.engine import Engine
-from detector.engine.sampling import Scorer
-from detector.events.instants import micros, to_datetime
-from detector.language.features import FEATURES, Catalogue
-from detector.language.pack import load_rules
-from detector.language.rule import Rule
+from detector.events.instants import to_datetime
+from detector.language.features import FEATURES
 from models.sample import Sample
-from tests.engine.laws import CURRENCIES, PLACES, RATES, alerts, feed, run, written
-from tests.oracle.history import Book
-from tests.oracle.random_logs import IN_GRACE, ZONES, Shape, random_log, rates
-from tests.oracle.summaries import summaries
-
-LAWS = settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-SEEDS = st.integers(0, 10_000)
-DAY_US = 86_400_000_000
-MINUTE_US = 60_000_000
-NOON_US = 1_772_884_800_000_000  # 2026-03-07T12:00:00Z
-CATALOGUE = FEATURES.packaged
-PLACE = {name: place for place, name in enumerate(CATALOGUE.names)}
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a made-up model said."""
-
-    scores: dict[str, float | None]
-    habit: list[float] | None
-
-
-@dataclass(frozen=True)
-class Because:
-    feature: str
-    adds: float
-
-
-@dataclass(frozen=True)
-class Counts:
-    """A model that is easy to follow: harm is a week's deposits, a habit what was played and lost."""
-
-    id: str = "counts"
-    catalogue: str = CATALOGUE.id
-
-    def judge(
-        self,
-        player: str,
-        at_us: int,
-        values: Sequence[float | None],
-        habit: list[float] | None,
-        ends_session: bool,
-    ) -> Said:
-        sessions, lost = habit or [0.0, 0.0]
-        scores = {"harm": values[PLACE["deposits_7d"]], "habit": sessions, "unusual": lost}
-        return Said(
-            scores, [sessions + 1, lost + (values[PLACE["last_loss"]] or 0)] if ends_session else habit
-        )
-
-    def reasons(self, name: str, values: Sequence[float | None], habit: list[float] | None) -> list[Because]:
-        return [Because("deposits_7d", 2.0), Because("known_for", -0.5), Because("last_loss", 0.0)]
-
-
-RULE = """\
-id: {id}
-version: 1
-status: live
-title: A score
-category: play
-audience: risk
-severity: low
-why: Told by hand.
-sources: ["none"]
-trigger: {trigger}
-let:
-  level: {score}
-when: level >= {least}
-cooldown: 1m
-explain: "{{level}}"
-respond: L1
-"""
-
-
-@cache
-def asking() -> tuple[Rule, ...]:
-    """Rules that ask for scores, at deposits and at session ends."""
-    with tempfile.TemporaryDirectory() as folder:
-        for id_, trigger, score, least in (
-            ("at-deposits", "deposit", "score(harm)", 2),
-            ("own-at-deposits", "deposit", "score(habit)", 1),
-            ("at-ends", "session_summary", "score(unusual)", "0 - 999999999"),
-        ):
-            text = RULE.format(id=id_, trigger=trigger, score=score, least=least)
-            (Path(folder) / f"{id_}.yml").write_text(text)
-        return tuple(load_rules(folder))
-
-
-def engine(
-    rules: Sequence[Rule] = (),
-    scorers: Sequence[tuple[int, Scorer]] = ((-(2**62), Counts()),),
-    catalogue: Catalogue | None = CATALOGUE,
-    keep_samples: bool = True,
-) -> Engine:
-    return Engine(
-        rules, PLACES, RATES, CURRENCIES, catalogue=catalogue, scorers=scorers, keep_samples=keep_samples
-    )
-
-
-Seen = tuple[list[Sample], list[bytes]]
-
-
-def in_order(found: Iterable[Sample], told: Iterable[Alert]) -> Seen:
-    return (
-        sorted(found, key=lambda each: (each.at, each.player, each.moment, repr(each.values))),
-        sorted(alert.to_json() for alert in told),
-    )
-
-
-def taken(target: Engine, lines: Sequence[bytes], every: int | None = None) -> Seen:
-    """All samples and alerts of a log, ticked after every so many events, or at its end alone."""
-    samples: list[Sample] = []
-    told: list[Alert] = []
-    every = every or len(lines) or 1
-    for start in range(0, len(lines), every):
-        feed(target, lines[start : start + every])
-        if every < len(lines):
-            target.tick(target.watermark_us)
-        effects = target.take()
-        samples += effects.samples
-        told += effects.alerts
-    target.finish()
-    effects = target.take()
-    return in_order([*samples, *effects.samples], [*told, *effects.alerts])
-
+from tests.engine.counting import (
+    CATALOGUE,
+    DAY_US,
+    LAWS,
+    MINUTE_US,
+    NOON_US,
+    SEEDS,
+    Counts,
+    asking,
+    engine,
+    in_order,
+    line,
+    taken,
+)
+from tests.engine.laws import alerts, feed, run, written
+from tests.oracle.random_logs import IN_GRACE, random_log
 
 # The law of batches, ticks and restarts.
 
@@ -172,8 +54,8 @@ def test_stored_and_restored_at_any_event_nothing_changes(seed: int, data: st.Da
     samples: list[Sample] = []
     told: list[Alert] = []
     records: dict[str, bytes] = {}
-    for place, line in enumerate(lines):
-        feed(parts, [line])
+    for place, raw in enumerate(lines):
+        feed(parts, [raw])
         if place % 7 == 0:
             parts.tick(parts.watermark_us)
         if place in stops:
@@ -203,156 +85,6 @@ def test_rules_that_ask_for_no_score_alert_the_same_with_and_without_models(
     feed(beside, lines)
     beside.finish()
     assert alerts(beside) == run(written(pack), lines)
-
-
-# The law of values: what a slow and plain reading of the log says.
-
-PLAIN = Shape(events=45, players=2, delayed=0, corrected=0, repeated=0, foreign=0, ticks=0)
-
-
-@LAWS
-@given(seed=SEEDS)
-def test_features_are_what_reading_the_log_says(seed: int) -> None:
-    lines = random_log(Random(seed), PLAIN)
-    found, _ = taken(engine(scorers=()), lines, 9)
-    book = Book(ZONES)
-    for line in lines:
-        book.read(line)
-    compared = 0
-    for player, history in book.players.items():
-        closed = [(each.ts, each.content) for each in summaries(history, rates())]
-        deposits = [(each.ts, each.content) for each in history.arrivals if each.type == "deposit"]
-        first = min(each.ts for each in history.arrivals)
-        samples = [each for each in found if each.player == player]
-        ends = sorted(each.at for each in samples if each.moment == "session_end")
-        settled = max(ends, default=0)
-        assert ends == [ts for ts, _ in closed if ts <= settled]
-        instants = [each.at for each in samples]
-        for sample in samples:
-            if instants.count(sample.at) > 1:
-                continue  # who sees whom at one instant is for the engine's own tests
-            said = dict(zip(CATALOGUE.names, sample.values, strict=True))
-            wanted = slowly(sample.at, sample.at - first, deposits, closed)
-            assert {name: said[name] for name in wanted} == pytest.approx(wanted), sample.at
-            compared += 1
-    assert compared or not found
-
-
-Rows = Sequence[tuple[int, dict[str, Any]]]
-
-
-def slowly(now: int, age: int, deposits: Rows, closed: Rows) -> dict[str, float | None]:
-    """Some features of each kind, by going through everything there is."""
-
-    def within(rows: Rows, days: int, back: int = 0) -> list[dict[str, Any]]:
-        upto = now - back * DAY_US
-        return [row for ts, row in rows if upto - days * DAY_US < ts <= upto]
-
-    def total(rows: Rows, field: str, days: int, back: int = 0) -> float:
-        return float(sum(row[field] for row in within(rows, days, back)))
-
-    paid = [total(deposits, "amount", 7, 7 * week) for week in range(5)]
-    lost = [total(closed, "net_loss", 7, 7 * week) for week in range(5)]
-    known = age >= 35 * DAY_US
-    usual = sum(paid[1:]) / 4
-    month = within(closed, 30)
-    told = [row["depleted"] for row in month if row.get("depleted") is not None]
-    staked = [row["staked"] for row in month]
-    return {
-        "deposits_7d": len(within(deposits, 7)),
-        "deposited_24h": total(deposits, "amount", 1),
-        "methods_30d": len({row["method"] for row in within(deposits, 30) if "method" in row}),
-        "deposit_rise": paid[0] / usual if known and usual else None,
-        "sessions_30d": len(month),
-        "minutes_7d": total(closed, "minutes", 7),
-        "longest_7d": max((row["minutes"] for row in within(closed, 7)), default=None),
-        "net_loss_7d": lost[0],
-        "loss_rise": (lost[0] - fmean(lost[1:])) / pstdev(lost[1:]) if known and pstdev(lost[1:]) else None,
-        "emptied_share_30d": sum(told) / len(told) if told else None,
-        "uneven_30d": pstdev(staked) / fmean(staked) if len(staked) > 1 and fmean(staked) else None,
-        "known_for": age / 3_600_000_000,
-    }
-
-
-def at(event: dict[str, Any]) -> int:
-    return micros(datetime.fromisoformat(event["ts"]))
-
-
-def line(id_: str, minute: float, type_: str = "deposit", player: str = "p", **more: Any) -> bytes:
-    ts = to_datetime(NOON_US + int(minute * MINUTE_US)).isoformat()
-    fields: dict[str, Any] = {"type": type_, "id": id_, "source": "t", "player": player, "ts": ts}
-    if type_ == "deposit":
-        fields |= {"amount": 1_000, "currency": "CAD"}
-    if type_ == "bet":
-        fields |= {"stake": 500, "payout": 0, "currency": "CAD"}
-    return json.dumps(fields | more).encode()
-
-
-def values(sample: Sample, *names: str) -> tuple[float | None, ...]:
-    return tuple(sample.values[PLACE[name]] for name in names)
-
-
-def test_the_usual_week_and_how_far_this_one_is_from_it_in_deviations() -> None:
-    lost = (500, 500, 1_500, 1_500, 3_000)  # a week each
-    log = [line("first", 0, "contact", topic="other")]
-    for week, stake in enumerate(lost):
-        log.append(line(f"b{week}", (week + 1) * 7 * 1440, "bet", stake=stake, session=f"s{week}"))
-    found, _ = taken(engine(scorers=()), [*log, line("end", 40 * 1440, "contact", topic="other")])
-    (last,) = (each for each in found if each.at > NOON_US + 34 * DAY_US)
-    # Four weeks of 500, 500, 1500, 1500 have the mean 1000 and the deviation 500.
-    assert values(last, "net_loss_7d", "loss_rise", "last_loss") == (3_000, 4.0, 3_000)
-
-
-def test_a_deposit_right_after_a_session_sees_the_session_before_the_watermark_does() -> None:
-    log = [
-        line("b", 0, "bet", stake=700, session="s"),
-        line("e", 3, "session_end", session="s"),
-        line("d", 4),
-    ]
-    target = engine(scorers=())
-    feed(target, log)
-    (sample,) = target.take().samples  # no tick yet: the end itself is told later
-    assert sample.moment == "deposit"
-    assert values(sample, "sessions_7d", "last_loss", "last_minutes") == (1, 700, 3)
-    target.finish()
-    feed(target, [line("later", 60, "contact", topic="other")])
-    target.finish()
-    (end,) = target.take().samples
-    assert (end.moment, end.at) == ("session_end", NOON_US + 3 * MINUTE_US)
-    assert values(end, "deposits_7d", "last_loss") == (0, 700)
-
-
-def test_a_void_and_a_replacement_are_looked_at_and_undo_what_they_correct() -> None:
-    old = {"type": "deposit", "ts": to_datetime(NOON_US).isoformat(), "amount": 1_000, "currency": "CAD"}
-    log = [
-        line("a", 0),
-        line("b", 1),
-        line("v", 2, "void", target="a", voided=old),
-        line("r", 3, amount=5_000, replaces="b",
-             replaced=old | {"ts": to_datetime(NOON_US + MINUTE_US).isoformat()}),
-    ]  # fmt: skip
-    found, _ = taken(engine(scorers=()), log)
-    assert [(each.at - NOON_US) // MINUTE_US for each in found] == [0, 1, 2, 3]
-    assert [values(each, "deposits_7d", "deposited_7d") for each in found] == [
-        (1, 1_000), (2, 2_000), (1, 1_000), (1, 5_000)
-    ]  # fmt: skip
-
-
-def test_currency_and_year_of_birth_are_those_of_the_moment() -> None:
-    log = [
-        line("s", 0, "session_start", session="s"),
-        line("e", 1, "session_end", session="s"),
-        line("d", 2),
-        line("p", 3, "player_profile", birth_year=1990),
-        line("d2", 4),
-        line("p2", 5, "player_profile", birth_year=1991),
-        line("d3", 6),
-    ]
-    for every in (1, None):
-        found, _ = taken(engine(scorers=()), [*log, line("x", 90, "contact", topic="other")], every)
-        assert [(each.currency, each.birth_year) for each in found] == [
-            (None, None), ("CAD", None), ("CAD", 1990), ("CAD", 1991)
-        ]  # fmt: skip
 
 
 # Models in force.
