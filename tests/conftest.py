@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from redis import Redis
 
 from api import logs
 from detector.drivers.valkey import Server
+from detector.engine import compile_rules
 from tests import brokers
 from tests.brokers import Broker, MockBroker, RealBroker
 from tests.stores import BACKENDS, Postgres, postgres_server, sqlite_store
@@ -26,6 +28,17 @@ brokers.shelter()
 settings.register_profile("steady", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Tests make thousands of engines of the same rules: what an engine writes is compiled once.
+
+    It is written each time all the same, and half of what an engine takes to begin is Python's compiler.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compile_rules, "compile", lru_cache(5_000)(compile), raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,8 @@ class Offices:
 
 
 async def test_a_referral_arrives_once_and_is_confirmed_whenever_the_back_office_dies(store_url: str) -> None:
-    with parts(database_url=store_url) as (settings, running), ExitStack() as stack:
+    # A trainer takes seconds to begin, and nothing here is about it.
+    with parts(database_url=store_url, learn=False) as (settings, running), ExitStack() as stack:
         offices = Offices(settings, running, stack)
         async with (
             system(settings, running) as found,

@@ -34,7 +34,8 @@ QUICK = Pace(every_s=0.2, thinks_s=0.01)
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Parts]:
-    with parts() as each:
+    # A trainer takes seconds to begin, and nothing here is about it.
+    with parts(learn=False) as each:
         yield each
 
 

@@ -48,7 +48,7 @@ def failed(rows: list[Row]) -> dict[str, str]:
 
 async def test_everything_passes_on_each_database(store_url: str) -> None:
     told: list[Row] = []
-    with parts(database_url=store_url) as started:
+    with parts(database_url=store_url, learn=False) as started:
         async with on_stage(started) as (made, _):
             rows = await scenario.play(made, told.append)
     assert failed(rows) == {}
@@ -61,8 +61,8 @@ async def test_everything_passes_on_each_database(store_url: str) -> None:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Parts]:
-    """Everything but the service."""
-    with parts() as each:
+    """Everything but the service, and the trainer, which takes seconds to begin and has no part in this."""
+    with parts(learn=False) as each:
         yield each
 
 
