@@ -269,12 +269,15 @@ def test_the_service_alone(valkey: Server, redis: Redis, tmp_path: Path) -> None
             try:
                 answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
                 return bool(answer.json()["checks"]["detector"] == "absent")
-            except httpx.ConnectError:
+            except httpx.TransportError:
                 return False
 
-        wait_for(answers)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
+        try:
+            wait_for(answers)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()  # else whatever fails here would wait for it for ever
     assert process.returncode == 0
     assert "Traceback" not in errors
 
