@@ -12,7 +12,11 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from models.metrics import Floats
+
 LEAST_SLOPE = 0.05
+_LEAST = np.array([LEAST_SLOPE, LEAST_SLOPE, -20.0])
+_MOST = np.array([20.0, 20.0, 20.0])
 
 
 class CalibrationCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -83,10 +87,28 @@ class Calibration:
         # A label that was taken as certain still says something, or a surprise would move it anywhere.
         said = max(believed * (1 - believed), 1e-3)
         self._information += weight * said * np.outer(inputs, inputs)
-        step = np.linalg.solve(self._information, weight * (harmed - believed) * inputs)
-        self._parameters += np.clip(step, -1.0, 1.0)
-        self._parameters[:2] = np.clip(self._parameters[:2], LEAST_SLOPE, 20.0)
-        self._parameters[2] = np.clip(self._parameters[2], -20.0, 20.0)
+        self._parameters += np.clip(self._step(weight * (harmed - believed) * inputs), -1.0, 1.0)
+        self._parameters = np.clip(self._parameters, _LEAST, _MOST)
+
+    def _step(self, gradient: Floats) -> Floats:
+        """The Newton step that no bound cuts off.
+
+        A slope that is stopped at its bound has the others step anew: they made up for what it does not do, and
+        the intercept would go ever further where raw odds rank the wrong way round.
+        """
+        step = np.zeros(3)
+        free = np.ones(3, dtype=np.bool_)
+        while free.any():
+            pull = gradient - self._information @ np.where(free, 0.0, step)
+            step[free] = np.linalg.solve(self._information[np.ix_(free, free)], pull[free])
+            wanted = self._parameters + step
+            within = np.clip(wanted, _LEAST, _MOST)
+            stopped = free & (within != wanted)
+            if not stopped.any():
+                break
+            step[stopped] = (within - self._parameters)[stopped]
+            free &= ~stopped
+        return step
 
     def card(self) -> CalibrationCard:
         """What has been learned, as plain data."""

@@ -58,6 +58,21 @@ def test_whatever_way_a_classifier_is_wrong_it_is_put_right(told: Callable[[floa
     assert expected_calibration_error(reliability([said for said, _ in after], came)) < min(0.015, wrong)
 
 
+@pytest.mark.parametrize("slope", [0.0, -0.5, -2.0])
+def test_of_a_classifier_that_says_nothing_or_the_opposite_the_share_of_all_is_told(slope: float) -> None:
+    rng = random.Random(6)
+    calibration = Calibration()
+    told, came = 0.0, 0
+    for number in range(8000):
+        said = rng.gauss(0, 1)
+        harmed = rng.random() < probability(-3 + slope * said)
+        if number >= 4000:
+            told += probability(calibration.calibrated(said - 4))
+            came += harmed
+        calibration.learn(said - 4, harmed)
+    assert told == pytest.approx(came, rel=0.15)
+
+
 def test_a_classifier_that_was_right_is_left_as_it_was() -> None:
     rng = random.Random(3)
     calibration = Calibration()
