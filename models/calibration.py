@@ -93,8 +93,8 @@ class Calibration:
     def _step(self, gradient: Floats) -> Floats:
         """The Newton step that no bound cuts off.
 
-        A slope that is stopped at its bound has the others step anew: they made up for what it does not do, and
-        the intercept would go ever further where raw odds rank the wrong way round.
+        A slope that is stopped at its bound has the others step anew: they made up for what it does not do,
+        and the intercept would go ever further where raw odds rank the wrong way round.
         """
         step = np.zeros(3)
         free = np.ones(3, dtype=np.bool_)
