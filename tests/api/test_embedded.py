@@ -149,7 +149,8 @@ from pathlib import Path
 from api.embedded import embedded
 from api.settings import Settings
 if __name__ == "__main__":
-    with embedded(Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]))) as running:
+    settings = Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]), learn=False)
+    with embedded(settings) as running:
         print(running.detector.pid, running.redis_url, flush=True)
         time.sleep(60)
 """
@@ -194,7 +195,8 @@ async def company(address, running):
     await asyncio.sleep(60)
 
 if __name__ == "__main__":
-    run(Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]), port=0, log_format="json"), company)
+    own = {"data_dir": Path(sys.argv[1]), "rules_dir": Path(sys.argv[2]), "learn": sys.argv[3] == "learn"}
+    run(Settings(**own, port=0, log_format="json"), company)
 """
 
 
@@ -202,7 +204,9 @@ if __name__ == "__main__":
 def test_run_ends_in_order(settings: Settings, tmp_path: Path, how: str) -> None:
     script = tmp_path / "run.py"
     script.write_text(RUN)
-    command: list[str | Path] = [sys.executable, script, settings.data_dir, tmp_path]
+    # What a signal ends, the trainer is part of; the other parts are watched with or without it.
+    learn = "learn" if how in ("Ctrl-C", "SIGTERM") else "-"
+    command: list[str | Path] = [sys.executable, script, settings.data_dir, tmp_path, learn]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
