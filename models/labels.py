@@ -268,8 +268,13 @@ class WaitingRoom:
         return answers
 
     def label(self, label: Label) -> list[Answer]:
-        """Return what a label answers, after what the time that it shows answers, oldest samples first."""
-        answers = self.pass_time(label.at)
+        """Return what a label answers, after what the time that it shows answers, oldest samples first.
+
+        A verdict shows no time. It comes when somebody had the time for it, perhaps weeks after the last that
+        is known of players, and silence would answer for weeks that nobody heard.
+        """
+        is_verdict = label.source == "verdict"
+        answers = [] if is_verdict else self.pass_time(label.at)
         counts = self.counts
         counts.labels[label.source] = counts.labels.get(label.source, 0) + 1
         terms = self.terms.of(label.source)
@@ -280,7 +285,6 @@ class WaitingRoom:
         if not mine:
             counts.unknown += 1
             return answers
-        is_verdict = label.source == "verdict"
         upto = label.about if is_verdict else label.at - 1  # harm in (t, t + 30 d]: not at t itself
         reached = [each for each in mine if upto - terms.reach_us < each.at <= upto]
         if not label.harmed:

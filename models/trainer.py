@@ -178,9 +178,10 @@ class Trainer:
 
     def label(self, label: Label) -> None:
         """Learn what a label answers, after what its time does."""
-        self.pass_time(label.at)
         if label.source == "verdict":
             self.bias.see(label, self.room.of(label.player))
+        else:
+            self.pass_time(label.at)
         self._learn(self.room.label(label))
 
     def pass_time(self, at_us: int) -> None:

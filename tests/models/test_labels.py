@@ -109,6 +109,14 @@ def test_a_verdict_answers_the_week_before_what_it_is_about() -> None:
     assert room.counts.withheld == 1, "between the alert and its verdict"
 
 
+def test_a_verdict_that_comes_weeks_after_a_log_has_ended_lets_no_time_pass_for_others() -> None:
+    room = WaitingRoom(TERMS)
+    room.take(sample(1))
+    room.take(sample(1, player="bob"))
+    assert told(room.label(verdict(60, about=2, harmed=True))) == [(1, True, "verdict")]
+    assert told(room.label(harm(20, player="bob"))) == [(1, True, "rg_event")]
+
+
 def test_a_label_tells_how_many_samples_share_it() -> None:
     room = WaitingRoom(TERMS)
     for at in (1, 10, 11, 12):
