@@ -25,7 +25,8 @@ from models.rows import Table
 
 AGE_BANDS = ((19, 24), (25, 34), (35, 44), (45, 54), (55, 64))
 LEAST_HARMED = 10
-"""Groups and weeks with fewer harmed rows get no AUC: it would be noise, and could point at a person."""
+"""Groups and weeks with fewer harmed rows get no AUC: it would be noise, and could point at a person.
+Nor is a gain shown over fewer harmed players."""
 
 METHOD = [
     "Days are in it once their horizon has passed: of later ones the harmed alone are known.",
@@ -79,7 +80,8 @@ def gain(
 ) -> Interval:
     """Return by how much the challenger's PR AUC (or `roc_auc`) exceeds the champion's, paired by player.
 
-    Both are measured on the same draws of players, so that what is hard for both cancels out.
+    Both are measured on the same draws of players, so that what is hard for both cancels out. Of fewer than
+    LEAST_HARMED harmed players there is no interval: draws of the same few always agree.
     """
     rate = metrics.roc_auc if metric == "roc_auc" else metrics.pr_auc
     one, other = Ranking.of(table.score(challenger)), Ranking.of(table.score(champion))
@@ -87,6 +89,8 @@ def gain(
     def gap(weights: Floats) -> float:
         return rate(*one.mass(table.harmed, weights)) - rate(*other.mass(table.harmed, weights))
 
+    if len(np.unique(table.player[table.harmed])) < LEAST_HARMED:
+        return _interval(gap(table.weights), [])
     drawn = [gap(table.weights * each) for each in metrics.resamples(table.player, draws, seed)]
     return _interval(gap(table.weights), drawn)
 

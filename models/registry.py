@@ -245,8 +245,13 @@ class Registry:
             if entry.role == "champion":
                 raise RegistryError(f"{id_} is the champion already")
             if _champion(book) is not None and not forced:
-                if gain is None or gain.low is None:
+                if gain is None:
                     raise NotBetter(f"{id_} was not compared with {rival}")
+                if gain.low is None:
+                    raise NotBetter(
+                        f"{id_} cannot be compared with {rival} yet: too few players came to harm while both "
+                        "spoke; wait for more labels, or force it with a reason"
+                    )
                 if gain.low <= 0:
                     raise NotBetter(
                         f"{id_} is not shown to be better than {rival}: its gain of {_told(gain.value)} "

@@ -69,6 +69,8 @@ def test_a_challenger_that_may_be_no_better_stays_one_unless_somebody_says_why(r
         promote(registry, two, 200, MAYBE)
     with pytest.raises(NotBetter, match="not compared"):
         promote(registry, two, 200, None)
+    with pytest.raises(NotBetter, match="too few players came to harm while both spoke; wait"):
+        promote(registry, two, 200, Interval(value=0.9, low=None, high=None))
     assert registry.champion() == registry.entry(one.id)
     registry.promote(two.id, MAYBE, by="key:ann", at_us=200, forced="the first reads a feature that is gone")
     change = registry.book().history[-1]
