@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from detector.cli.options import (
     DefaultJurisdiction,
@@ -32,7 +32,7 @@ from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Rates
 from detector.language.pack import default_pack, load_pack
-from models.sample import Label
+from models.sample import SOURCES, Label, is_sound
 
 if TYPE_CHECKING:
     from models.registry import Registry
@@ -112,6 +112,11 @@ def train(
         # Before the end: a log that goes on has things to say of its last minutes that are not heard yet.
         kept = trainer.state()
         trainer.finish()
+        if trainer.last_at is None:
+            raise InputError(
+                f"{events}: no deposit and no end of a session in it, so that nothing is learned or kept; "
+                "`tiltwatch replay --dead FILE` writes what of a log is refused, and why"
+            )
         now_us = micros(datetime.now(UTC))
         book.checkpoint(kept, now_us)
         report = trainer.report()
@@ -240,7 +245,9 @@ def unfreeze(why: Why, registry: RegistryFolder) -> None:
 def show_registry(registry: RegistryFolder) -> None:
     """Show every model of a registry and what was done with it."""
     book = _opened(registry).book()
-    table = Table("model", "kind", "role", "in force from", "trained until", "PR AUC")
+    # The id whole, however narrow the terminal is: it is what other commands ask for.
+    model = Column("model", no_wrap=True, min_width=16)
+    table = Table(model, "kind", "role", "in force from", "trained until", "PR AUC")
     for entry in book.entries:
         table.add_row(
             entry.id,
@@ -282,6 +289,11 @@ def show(report: Report, console: Console) -> None:
             _number(each.calibration_error),
         )
     console.print(table)
+    if not data.player_days:
+        console.print(
+            "nothing is measured yet: a day is once 30 days have passed since, if both what came to harm and "
+            "what did not had been learned before it"
+        )
 
 
 def _draw(report: Report, folder: Path) -> None:
@@ -307,9 +319,14 @@ def _labels(path: Path | None) -> list[Label]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(msgspec.json.decode(line, type=Label))
+            label = msgspec.json.decode(line, type=Label)
         except msgspec.MsgspecError as error:
             raise InputError(f"{path}:{number}: no label: {error}") from None
+        if label.source not in SOURCES:
+            raise InputError(f"{path}:{number}: no label: its source is none of {', '.join(SOURCES)}")
+        if not is_sound(label):
+            raise InputError(f"{path}:{number}: no label: `drawn` is a share, `at` and `about` are µs")
+        found.append(label)
     return found
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from detector.cli.options import OwnCurrencies, read_currencies
 from detector.cohorts import check as cohorts
+from detector.drivers.scorecards import read_scorecards
 from detector.errors import Finding, InputError, RuleErrors
 from detector.events.money import Currencies, Rates
 from detector.ladder.load import LADDERS
@@ -38,6 +39,8 @@ def check(paths: Paths = None, own: OwnCurrencies = "") -> None:
     currencies = read_currencies(own)
     findings = [*check_rules(wanted, currencies), *score.check(wanted), *cohorts.check(wanted, currencies)]
     findings += [finding for each in (LADDERS, FEATURES) for finding in each.check(wanted)]
+    for path in wanted:
+        read_scorecards(path)
     _stop_on(sorted(findings))
     rules = [_count(wanted)] if any(rule_files(path) for path in wanted) else []
     named = [*rules, *sorted({file.name for path in wanted for file in _beside(path)})]

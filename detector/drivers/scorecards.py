@@ -6,6 +6,7 @@ worker score with the same bytes from the same moment on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,9 @@ class _Filed(msgspec.Struct, forbid_unknown_fields=True):
     effective_from: datetime
     scorecard: msgspec.Raw
 
+
+_NAMED = re.compile(r"Z-([0-9a-f]{16})$")
+"""How files end that `file_scorecard` has written: by the id of what is in them."""
 
 _read = msgspec.json.Decoder(_Filed).decode
 
@@ -89,6 +93,11 @@ def _read_one(path: Path) -> tuple[int, Scorecard]:
         raise InputError(f"{path}: no scorecard: {error}") from None
     if filed.effective_from.tzinfo is None:
         raise InputError(f"{path}: no scorecard: `effective_from` has no zone")
+    if (named := _NAMED.search(path.stem)) is not None and named[1] != card.id:
+        raise InputError(
+            f"{path}: no scorecard: it was changed since it was laid there; put it back as it was, or remove "
+            f"it and promote {named[1]} anew"
+        )
     return micros(filed.effective_from), card
 
 

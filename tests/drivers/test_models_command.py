@@ -215,6 +215,12 @@ def test_a_log_in_two_parts_teaches_what_the_whole_does(trained: World, tmp_path
         (("train", "no-such.jsonl", "--registry", "{new}"), "no-such.jsonl"),
         (("train", "{log}", "--registry", "{new}", "--verdicts", "no-such"), "no-such"),
         (("train", "{log}", "--registry", "{new}", "--verdicts", "{log}"), "log.jsonl:1: no label"),
+        (("train", "{log}", "--registry", "{new}", "--verdicts", "{rumours}"), "2: no label: its source is"),
+        (
+            ("train", "{log}", "--registry", "{new}", "--verdicts", "{sevens}"),
+            "1: no label: `drawn` is a share",
+        ),
+        (("train", "{rumours}", "--registry", "{new}"), "rumours: no deposit and no end of a session in it"),
         (("evaluate", "--registry", "{new}"), "nothing was trained there"),
         (("evaluate", "--registry", "{old}", "--gender", "{log}"), "a header `player,gender`"),
         (("evaluate", "--registry", "{old}", "--gender", "no-such"), "cannot be read"),
@@ -230,7 +236,22 @@ def test_what_cannot_be_done_is_told_in_one_line(
     trained: World, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
     named = {"log": trained.log, "old": trained.registry, "new": tmp_path / "new"}
+    label = next(verdicts())
+    for name, text in (
+        ("rumours", label + b"\n" + label.replace(b'"verdict"', b'"hearsay"')),
+        ("sevens", label.replace(b'"drawn": 0.0', b'"drawn": 7')),
+    ):
+        named[name] = tmp_path / name
+        named[name].write_bytes(text)
     assert message in refused(*(word.format(**named) for word in words))
+
+
+def test_a_log_too_short_to_measure_anything_says_so(trained: World, tmp_path: Path) -> None:
+    short = tmp_path / "short.jsonl"
+    short.write_bytes(b"".join(trained.log.read_bytes().splitlines(keepends=True)[:2000]))
+    told = models("train", short, "--registry", tmp_path / "registry", "--rules", trained.rules)
+    assert "nothing is measured yet: a day is once 30 days have passed" in told
+    assert "nothing is measured yet" not in trained.told
 
 
 def test_the_last_training_has_to_have_seen_the_same_features(world: World) -> None:

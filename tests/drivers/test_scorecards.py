@@ -78,6 +78,18 @@ def test_what_is_no_scorecard_is_refused_by_its_name(tmp_path: Path, content: by
     assert len(str(caught.value)) < 400
 
 
+def test_one_that_was_edited_by_hand_is_refused_and_one_that_was_laid_out_anew_is_not(tmp_path: Path) -> None:
+    path = file_scorecard(tmp_path, scorecard(), SINCE_US)
+    filed = json.loads(path.read_bytes())
+    path.write_text(json.dumps(filed, indent=2))
+    assert read_scorecards(tmp_path) == [(SINCE_US, scorecard())]
+    filed["scorecard"]["review_share"] = 0.5
+    path.write_text(json.dumps(filed))
+    with pytest.raises(InputError, match=f"remove it and promote {scorecard().id} anew") as caught:
+        read_scorecards(tmp_path)
+    assert str(path) in str(caught.value)
+
+
 def test_a_scorecard_of_other_features_may_stay_it_says_nothing(tmp_path: Path) -> None:
     laid(tmp_path, text(card=changed(catalogue="another", habit=[0]).to_json()))
     assert len(read_scorecards(tmp_path)) == 1

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from detector.cli.rules import app
+from detector.errors import InputError
 from tests.language.samples import EXAMPLE
 
 
@@ -33,6 +34,14 @@ def copied(rule: Path, old: str = "", new: str = "") -> Path:
 def test_check_is_quiet_about_a_sound_rule(rule: Path) -> None:
     result = run("check", rule)
     assert (result.exit_code, result.output) == (0, "1 rule checked, nothing found\n")
+
+
+def test_check_looks_at_the_scorecards_beside_rules(rule: Path) -> None:
+    card = rule.parent / "scorecards" / "a.json"
+    card.parent.mkdir()
+    card.write_text("{}")
+    with pytest.raises(InputError, match=r"a\.json: no scorecard: "):
+        CliRunner().invoke(app, ["check", str(rule.parent)], catch_exceptions=False)
 
 
 def test_check_prints_a_finding_a_line(rule: Path) -> None:
