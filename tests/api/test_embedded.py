@@ -143,12 +143,14 @@ async def test_a_trainer_learns_beside_it_and_nothing_hangs_on_it(
     assert kept.place["tw:samples count"] > 0
 
 
+# What lies outside of `if` every process beside it would import once more.
 ALONE = """
-import sys, time
-from pathlib import Path
-from api.embedded import embedded
-from api.settings import Settings
 if __name__ == "__main__":
+    import sys, time
+    from pathlib import Path
+    from api.embedded import embedded
+    from api.settings import Settings
+
     settings = Settings(data_dir=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]), learn=False)
     with embedded(settings) as running:
         print(running.detector.pid, running.redis_url, flush=True)
@@ -181,20 +183,20 @@ async def test_a_port_that_is_taken_is_told(settings: Settings, valkey: Server) 
 
 
 RUN = """
-import asyncio, sys
-from pathlib import Path
-import httpx
-from api.embedded import run
-from api.settings import Settings
-
-async def company(address, running):
-    async with httpx.AsyncClient(base_url=address) as client:
-        while (await client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.05)
-    print(running.detector.pid, running.redis_url, flush=True)
-    await asyncio.sleep(60)
-
 if __name__ == "__main__":
+    import asyncio, sys
+    from pathlib import Path
+    import httpx
+    from api.embedded import run
+    from api.settings import Settings
+
+    async def company(address, running):
+        async with httpx.AsyncClient(base_url=address) as client:
+            while (await client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
+        print(running.detector.pid, running.redis_url, flush=True)
+        await asyncio.sleep(60)
+
     own = {"data_dir": Path(sys.argv[1]), "rules_dir": Path(sys.argv[2]), "learn": sys.argv[3] == "learn"}
     run(Settings(**own, port=0, log_format="json"), company)
 """
