@@ -10,11 +10,6 @@ they come believes what its own alerts made it see. Hence a verdict's yes is wei
 likely it was to be given at all (inverse propensity: Horvitz & Thompson 1952; for partly labelled data,
 Bekker, Robberechts & Davis 2019). A verdict's no weighs one, since it says what silence would have said of
 the same sample, and the peers that it might stand for are in the stream already, silent.
-
-A label is one observation, however often its player was seen before: a self-exclusion answers a month, up
-to sixty samples of who plays daily and two of who plays once. `Answer.among` tells how many share it, so
-that a classifier can learn from labels and not from who plays most (on clusters whose size tells something:
-Williamson, Datta & Satten 2003, Biometrics 59).
 """
 
 from __future__ import annotations
@@ -159,9 +154,6 @@ class Answer:
         When the label of harm fell, None without.
     drawn
         Of a verdict: 0 for one on an alert, else the share of the random review; None without a verdict.
-    among
-        How many samples the same label of harm answers, this one included; 1 for silence and a verdict's no,
-        which say of each day by itself that nothing came of it.
     """
 
     sample: Waiting
@@ -171,7 +163,6 @@ class Answer:
     source: str
     label_at: int | None = None
     drawn: float | None = None
-    among: int = 1
 
 
 @dataclass(slots=True)
@@ -305,7 +296,6 @@ class WaitingRoom:
                         source=label.source,
                         label_at=label.at,
                         drawn=label.drawn if is_verdict else None,
-                        among=len(reached),
                     )
                 )
             )

@@ -45,24 +45,12 @@ class Learners:
         for quantiles, value in zip(self._quantiles, values, strict=True):
             quantiles.learn(value)
 
-    def learn(
-        self, values: Sequence[float | None], harmed: bool, weight: float = 1.0, among: int = 1
-    ) -> None:
-        """Learn from a sample whose label has come; calibration sees what was believed before.
-
-        Parameters
-        ----------
-        weight
-            What the label is worth.
-        among
-            How many samples it answers. The classifier learns each with its share of the weight, or few
-            labels would count as many; calibration with all of it, since it is of samples that it tells how
-            many come to harm.
-        """
+    def learn(self, values: Sequence[float | None], harmed: bool, weight: float = 1.0) -> None:
+        """Learn from a sample whose label has come; calibration sees what was believed before."""
         if weight <= 0:
             return
         self._calibration.learn(self._harm.log_odds(values), harmed, weight)
-        self._harm.learn(values, harmed, weight / among)
+        self._harm.learn(values, harmed, weight)
         self.labels[harmed] += 1
 
     def raw(self, values: Sequence[float | None]) -> float:

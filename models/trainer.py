@@ -220,7 +220,7 @@ class Trainer:
                     self._daily.see(kind, day, (said[place] - answer.harmed) ** 2)
             values = loose(answer.sample.values)
             for learners in self.learners.values():
-                learners.learn(values, answer.harmed, answer.weight, answer.among)
+                learners.learn(values, answer.harmed, answer.weight)
 
     # Telling.
 

@@ -117,16 +117,6 @@ def test_a_verdict_that_comes_weeks_after_a_log_has_ended_lets_no_time_pass_for_
     assert told(room.label(harm(20, player="bob"))) == [(1, True, "rg_event")]
 
 
-def test_a_label_tells_how_many_samples_share_it() -> None:
-    room = WaitingRoom(TERMS)
-    for at in (1, 10, 11, 12):
-        room.take(sample(at))
-    assert [each.among for each in room.label(verdict(13, about=11, harmed=True))] == [2, 2]
-    assert [each.among for each in room.label(harm(20))] == [2, 2], "those that nothing answered before"
-    room.take(sample(60, player="bob"))
-    assert [each.among for each in room.pass_time(day(120))] == [1], "silence is of each by itself"
-
-
 def test_a_verdict_that_denies_holds_until_somebody_learns_better() -> None:
     room = WaitingRoom(TERMS)
     room.take(sample(1))

@@ -183,24 +183,6 @@ def test_probabilities_of_the_bundle_can_be_believed(kind: Kind) -> None:
     assert told == pytest.approx(came, rel=0.15)
 
 
-@every_kind
-def test_a_label_shared_by_many_teaches_less_of_each_and_is_believed_as_often_as_it_comes(kind: Kind) -> None:
-    first = list(rows(300))
-    lifted, told = {}, {}
-    for among in (1, 10):
-        learners = Learners(FEATURES, kind, seed=1)
-        for values, harmed in first:
-            learners.learn_unlabelled(values)
-            learners.learn(values, harmed)
-        before = math.fsum(learners.raw(values) for values, _ in first)
-        for values, _ in rows(100, seed=2):
-            learners.learn(values, True, 1.0, among)
-        lifted[among] = math.fsum(learners.raw(values) for values, _ in first) - before
-        told[among] = learners.scorecard(FEATURES, "none", [], 1, 0.0).calibration
-    assert 0 < lifted[10] < lifted[1]
-    assert told[10] != told[1], "calibration makes up for what was shared"
-
-
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="there are logistic, gradient, forest"):
         harm_learner("oracle", 3, seed=1)  # type: ignore[arg-type]  # what a caller without types may say
