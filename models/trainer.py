@@ -276,30 +276,43 @@ class Trainer:
             bias=self.bias.report(self.terms, counts),
         )
 
-    def rival(self, challenger: str, champion: str) -> str:
+    def rival(self, challenger: str, champion: str, since_us: int | None = None) -> str:
         """Return which score a challenger of a kind has to exceed to take the place of the champion.
 
         That of what was in force, if it spoke on enough days; before, that of the champion's kind as it went
-        on learning, which is nothing to hold a challenger of the same kind against.
+        on learning, which is nothing to hold a challenger of the same kind against. `since_us` as in `gain`.
         """
-        table = self._under_force()
+        table = self._under_force(since_us)
         is_enough = len(np.unique(table.day)) >= ENOUGH_DAYS and bool(table.harmed.any())
         return IN_FORCE if is_enough or challenger == champion else champion
 
-    def _under_force(self) -> Table:
-        """Return the player-days of which what was in force spoke."""
+    def _under_force(self, since_us: int | None) -> Table:
+        """Return the player-days of which what was in force spoke, from an instant on."""
         table = self.rows.table(self._known_until)
-        return table.where(~np.isnan(table.score(IN_FORCE)))
+        spoke = ~np.isnan(table.score(IN_FORCE))
+        return table.where(spoke if since_us is None else spoke & (table.at >= since_us))
 
     def gain(
-        self, challenger: str, champion: str | None = None, *, metric: str = "pr_auc", draws: int = 500
+        self,
+        challenger: str,
+        champion: str | None = None,
+        *,
+        since_us: int | None = None,
+        metric: str = "pr_auc",
+        draws: int = 500,
     ) -> Interval:
         """Return by how much one score exceeds another (by default the champion kind), paired by player.
 
         What was in force is compared on the days of which it spoke: before it was, it could not be right.
+
+        Parameters
+        ----------
+        since_us
+            From when on the champion has been in force, µs since the epoch: what was in force before was
+            another, which must not speak for it.
         """
         other = champion or self.kinds[0]
-        table = self._under_force() if other == IN_FORCE else self.rows.table(self._known_until)
+        table = self._under_force(since_us) if other == IN_FORCE else self.rows.table(self._known_until)
         return evaluation.gain(table, challenger, other, metric=metric, draws=draws, seed=self.seed)
 
     def scorecard(self, kind: Kind, habit_features: Sequence[str], review_share: float) -> Scorecard:

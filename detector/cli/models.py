@@ -32,6 +32,7 @@ from detector.errors import InputError, SettingsError
 from detector.events.instants import micros, rfc3339_ms
 from detector.events.money import Rates
 from detector.language.pack import default_pack, load_pack
+from models.errors import ModelError
 from models.sample import SOURCES, Label, is_sound
 
 if TYPE_CHECKING:
@@ -198,11 +199,19 @@ def promote(
         _file(book, model, rules, since_us)
         return
     gain, rival = None, "the champion"
+    trainer = None
     if champion is not None and champion.id != model:
-        trainer = _restored(book, model)
-        assert trainer is not None
-        other = trainer.rival(entry.kind, champion.kind)
-        gain = trainer.gain(entry.kind, other)
+        try:
+            trainer = _restored(book, model)
+        except ModelError as error:
+            if force is None:
+                raise
+            typer.echo(f"not compared with the champion: {error}")
+    if champion is not None and trainer is not None:
+        # What it was trained on it has seen: dated back, it would look better than it is.
+        own_us = max(champion.effective_from or 0, champion.trained_until or 0)
+        other = trainer.rival(entry.kind, champion.kind, own_us)
+        gain = trainer.gain(entry.kind, other, since_us=own_us)
         rival = (
             f"the champion's kind ({other}) as it went on learning"
             if other in trainer.kinds

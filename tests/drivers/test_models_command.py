@@ -178,6 +178,14 @@ def test_from_the_first_promotion_to_the_freeze(world: World, tmp_path: Path) ->
     assert "logistic" in text
     models("card", "--registry", world.registry, "--model", champion, "--out", tmp_path / "card.md")
     assert champion in (tmp_path / "card.md").read_text("utf-8")
+    # A reason will do where the trainer that made a model is no longer kept.
+    copy = tmp_path / "registry"
+    shutil.copytree(world.registry, copy)
+    for state in (copy / "states").iterdir():
+        state.unlink()
+    refused("promote", champion, "--registry", copy)
+    told = models("promote", champion, "--registry", copy, "--force", "its trainer was thrown away")
+    assert "not compared with the champion: " in told
 
 
 def test_a_promotion_that_cannot_be_laid_beside_the_rules_is_none(world: World, tmp_path: Path) -> None:

@@ -127,6 +127,21 @@ def test_a_challenger_is_held_against_what_was_in_force_once_that_spoke_for_long
     assert early.rival("forest", "logistic") == IN_FORCE
 
 
+def test_what_was_in_force_before_the_champion_does_not_speak_for_it() -> None:
+    taught = fed(trainer(), silent_until(0))
+    days = taught.rows.table(taught._known_until).day
+    since = int(days.max() + 1 - ENOUGH_DAYS)
+    assert taught.rival("forest", "logistic", since * DAY_US) == IN_FORCE
+    assert taught.rival("forest", "logistic", (since + 1) * DAY_US) == "logistic"
+    alone = fed(trainer(), silent_until(since))
+    of_both, of_own = (
+        taught.gain("logistic", IN_FORCE),
+        taught.gain("logistic", IN_FORCE, since_us=since * DAY_US),
+    )
+    assert of_own == alone.gain("logistic", IN_FORCE)
+    assert of_own != of_both
+
+
 def test_a_scorecard_says_what_the_trainer_says() -> None:
     taught = fed(trainer(forest=True), FEW)
     values = (9000.0, 4.0, None, 0.1)
