@@ -90,10 +90,17 @@ async def _rounds(
         for number in range(plan.rounds + 1):
             plan.tell("latency: " + (f"round {number} of {plan.rounds}" if number else "warming up"))
             rounds.append(await _round(clients, redis, _with_probes(islice(log, count), number)))
-        alerts = await clients[0].get(f"/v1/alerts?player=bench-{plan.rounds}-0")
-        if b'"distress-contact@' not in alerts:
-            raise StateError(f"an alert of the stream is not at /v1/alerts: {alerts[:300]!r}")
+        await _look_up(clients[0], f"bench-{plan.rounds}-0")
     return rounds[1:]
+
+
+async def _look_up(client: Client, player: str) -> None:
+    """Find a probe's alert where agents find it, which it comes to some moments after the stream."""
+    until = time.monotonic() + PATIENCE_S
+    while b'"distress-contact@' not in (alerts := await client.get(f"/v1/alerts?player={player}")):
+        if time.monotonic() > until:
+            raise StateError(f"an alert of the stream is not at /v1/alerts: {alerts[:300]!r}")
+        await asyncio.sleep(0.1)
 
 
 def _with_probes(lines: Iterable[bytes], number: int) -> list[tuple[bytes, str | None]]:
