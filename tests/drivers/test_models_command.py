@@ -179,7 +179,7 @@ def test_from_the_first_promotion_to_the_freeze(world: World, tmp_path: Path) ->
     models("card", "--registry", world.registry, "--model", champion, "--out", tmp_path / "card.md")
     assert champion in (tmp_path / "card.md").read_text("utf-8")
     # A reason will do where the trainer that made a model is no longer kept.
-    copy = tmp_path / "registry"
+    copy = tmp_path / "copy"
     shutil.copytree(world.registry, copy)
     for state in (copy / "states").iterdir():
         state.unlink()
