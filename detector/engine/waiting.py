@@ -38,8 +38,8 @@ class Waiting:
         if session is None and values is None and not kind.is_timed:
             return
         until = NEVER
-        if kind.is_away and event.until is not None:  # type: ignore[union-attr]
-            until = micros(event.until)  # type: ignore[union-attr]
+        if kind.is_away and event.until is not None:  # type: ignore[union-attr]  # such have one
+            until = micros(event.until)  # type: ignore[union-attr]  # as above
         waiting = (at, kind.code, session, values, until)
         if not self.settler.fold_now(p, waiting):
             self.line_up(p, waiting)
